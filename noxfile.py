@@ -1,0 +1,244 @@
+"""The project's tasks. `python dev.py --list` shows them, `python dev.py tests` runs one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PACKAGES = ROOT / "packages"
+WHEELS = ROOT / "build" / "wheels"
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+# What an environment holds after `pip install <distribution>`, itself apart: everything that its
+# users get and therefore have to trust. Whatever else turns up fails the `alone` session.
+CODECS = {"cloudpickle", "jsonpickle", "lz4", "orjson"}
+BOTO3 = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
+CONTENTS = {
+    "persidict-core": set(),
+    "persidict-file": {"persidict-core"} | CODECS,
+    "persidict-wrappers": {"persidict-core"},
+    "persidict-s3": {"persidict-core", "persidict-file", "persidict-wrappers"} | CODECS | BOTO3,
+}
+CONTENTS["persidict"] = CONTENTS["persidict-s3"] | {"persidict-s3"}
+
+# What a distribution's own tests can't do without, beyond the test-base group.
+ALONE_NEEDS = {"persidict-s3": ["moto[server]>=5.1.21"]}
+
+nox.needs_version = ">=2025.5"
+nox.options.sessions = ["tests"]
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.download_python = "never"
+# A missing interpreter is skipped on a developer's machine; the workflow installs them all and
+# insists. (nox would insist wherever CI is set.)
+nox.options.error_on_missing_interpreters = "PERSIDICT_REQUIRE_PYTHONS" in os.environ
+
+
+def offer_pyenv_interpreters() -> None:
+    """Put pyenv's interpreters on the path: its shims refuse versions that aren't activated."""
+    home = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = [
+        str(directory)
+        for version in PYTHONS
+        for directory in sorted(home.glob(f"{version}.*/bin"))
+        if (directory / f"python{version}").exists()
+    ]
+    os.environ["PATH"] = os.pathsep.join([*found, os.environ["PATH"]])
+
+
+offer_pyenv_interpreters()
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of a dependency group in pyproject.toml."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def part(distribution: str) -> str | None:
+    """Return the import name under `persidict` of a distribution's part, if it holds code."""
+    found = list((PACKAGES / distribution / "src" / "persidict").glob("*/__init__.py"))
+    return found[0].parent.name if found else None
+
+
+def parts() -> list[str]:
+    """Return the parts that hold code."""
+    return [name for distribution in CONTENTS if (name := part(distribution))]
+
+
+def install_editable(session: nox.Session, *requirements: str) -> None:
+    """Install all five distributions from their sources, and what else is asked for."""
+    sources = [arg for name in CONTENTS for arg in ("--editable", str(PACKAGES / name))]
+    session.install(*sources, *requirements)
+
+
+def say(session: nox.Session, what: str) -> None:
+    """End a session with one line that says what happened."""
+    version = session.run(
+        "python", "-c", "import platform; print(platform.python_version())", silent=True, log=False
+    )
+    print(f"{session.name}: {what} on Python {str(version).strip()}", flush=True)
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest on two workers, with what else the command line asks for."""
+    session.run("python", "-m", "pytest", "-n", "2", *arguments, *session.posargs)
+
+
+def whole_suite(session: nox.Session) -> None:
+    """The whole test suite on the sources, installed as editable."""
+    install_editable(session, *group("test"))
+    pytest(session)
+    say(session, "all tests passed" if not session.posargs else "the chosen tests passed")
+
+
+nox.session(whole_suite, name="tests", python=None)
+for _version in PYTHONS:
+    nox.session(whole_suite, name=f"tests-{_version}", python=_version)
+
+
+def build_wheels(session: nox.Session) -> None:
+    """Build all distributions as a release would, wheel from sdist, once per run of nox."""
+    if build_wheels.__dict__.setdefault("done", False):
+        return
+    session.install("pip", *group("packaging"))
+    shutil.rmtree(WHEELS, ignore_errors=True)
+    for name in CONTENTS:
+        session.run(
+            *("python", "-m", "build", "--no-isolation", "--outdir", str(WHEELS)),
+            str(PACKAGES / name),
+            silent=True,
+        )
+    build_wheels.__dict__["done"] = True
+
+
+def built(name: str) -> str:
+    """Return the path of a distribution's wheel."""
+    (wheel,) = WHEELS.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
+    return str(wheel)
+
+
+@nox.session
+@nox.parametrize("dist", [nox.param(name, id=name) for name in CONTENTS])
+def alone(session: nox.Session, dist: str) -> None:
+    """Install one built distribution into an empty environment, look what came, test it there."""
+    session.install("pip", *group("packaging"))
+    build_wheels(session)
+    empty = Path(session.create_tmp()) / "empty"
+    session.run("python", "-m", "venv", "--without-pip", "--clear", str(empty), silent=True)
+    python = str(empty / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    pip = ("python", "-m", "pip", "--python", python)
+    session.run(*pip, "install", "--quiet", "--find-links", str(WHEELS), built(dist))
+    listing = session.run(*pip, "list", "--format", "json", silent=True, log=False)
+    installed = {entry["name"].lower(): entry["version"] for entry in json.loads(str(listing))}
+    print("installed:", ", ".join(f"{name} {installed[name]}" for name in sorted(installed)))
+    if undeclared := installed.keys() - CONTENTS[dist] - {dist}:
+        session.error(f"{dist} brings what it doesn't declare: {', '.join(sorted(undeclared))}")
+    if missing := CONTENTS[dist] - installed.keys():
+        session.error(f"{dist} should bring {', '.join(sorted(missing))}")
+    session.run(python, "-c", "from persidict import *", external=True)
+
+    needs = [*group("test-base"), *ALONE_NEEDS.get(dist, [])]
+    session.run(*pip, "install", "--quiet", *needs)
+    # What the whole brings as a whole is what `together` tests.
+    own = part(dist)
+    paths = [f"tests/{own}", "tests/conformance"] if own else []
+    paths.append("tests/test_doctests.py")
+    present = [path for path in paths if (ROOT / path).exists()]
+    arguments = ("-q", *(session.posargs or present))
+    session.run(python, "-m", "pytest", "-n", "2", *arguments, external=True)
+    say(session, f"{dist} works alone, with {len(installed) - 1} other distributions,")
+
+
+@nox.session
+def together(session: nox.Session) -> None:
+    """Install all built distributions into one environment and run the whole suite."""
+    session.install("pip")  # an environment of uv's has none
+    build_wheels(session)
+    names = list(CONTENTS)
+    session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", *names, silent=True)
+    session.install(*(built(name) for name in names), *group("test"))
+    pytest(session)
+    say(session, "all tests passed on the built wheels")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check rules and format. `-- --fix` mends both."""
+    session.install(*group("lint"))
+    if "--fix" in session.posargs:
+        session.run("ruff", "check", "--fix", ".")
+        session.run("ruff", "format", ".")
+    else:
+        session.run("ruff", "check", ".")
+        session.run("ruff", "format", "--check", ".")
+    say(session, "rules and format are kept")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the installed packages and `tests/typing` with mypy (strict) and pyright."""
+    install_editable(session, *group("types"))
+    packages = [arg for name in parts() for arg in ("-p", f"persidict.{name}")]
+    session.run("mypy", *packages)
+    if any((ROOT / "tests" / "typing").glob("*.py")):
+        session.run("mypy", "tests/typing")
+    session.run("pyright", "--pythonpath", str(shutil.which("python", path=session.bin)))
+    say(session, "mypy and pyright agree")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install_editable(session, *group("docs"))
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "build/docs")
+    say(session, "the documentation is in build/docs/index.html, built")
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure branch coverage of the whole suite; below 95 % fails."""
+    install_editable(session, *group("test"))
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-q", "-n", "2", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+    say(session, "coverage is high enough")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Index the standard library into a store, with several processes. `-- --help` for more."""
+    install_editable(session)
+    session.run("python", "demo/index_stdlib.py", *session.posargs)
+    say(session, "the demo ran to its end")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks, beside the published package. `-- --help` for more."""
+    install_editable(session, "pip", *group("bench"))
+    # It has the same name as ours: a place of its own.
+    published = Path(session.create_tmp()).resolve() / "published"
+    python = str(published / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+    if not Path(python).exists():
+        session.run("python", "-m", "venv", "--without-pip", str(published), silent=True)
+        session.run(
+            "python", "-m", "pip", "--python", python, "install", "-q", "persidict==0.309.0"
+        )
+    arguments = ("--python", f"published={python}", *session.posargs)
+    session.run("python", "tests/benchmarks/run.py", *arguments)
+    say(session, "the benchmarks ran to their end")
+
+
+@nox.session(name="s3-real")
+def s3_real(session: nox.Session) -> None:
+    """Run the tests that need a real S3 server, against SeaweedFS."""
+    install_editable(session, *group("s3-real"))
+    pytest(session, "-m", "s3_real")
+    say(session, "all tests passed on a real S3 server")

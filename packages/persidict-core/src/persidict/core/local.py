@@ -1,0 +1,157 @@
+"""`LocalDict`: in memory, shared by the handles and threads of one process."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, NamedTuple
+
+from persidict.core.base import PersiDict
+from persidict.core.flags import (
+    ANY_ETAG,
+    ITEM_NOT_AVAILABLE,
+    VALUE_NOT_RETRIEVED,
+    AnyETagFlag,
+    ValueNotRetrievedFlag,
+)
+from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
+from persidict.core.primitives import ETagMismatch, Expected
+from persidict.core.results import ETagValue, Stat, ValueType
+
+# Immutable all the way down: nothing to isolate.
+_ATOMS = frozenset({str, int, float, bool, bytes, type(None), complex})
+
+
+class _Item(NamedTuple):
+    value: Any
+    stat: Stat
+
+
+class LocalBackend:
+    """What the handles of one in-memory store share; a sub-dict's names its prefix too.
+
+    Example:
+        >>> from persidict import LocalDict
+        >>> backend = LocalBackend()
+        >>> LocalDict(backend=backend)["a"] = 1
+        >>> LocalDict(backend=backend)["a"]
+        1
+    """
+
+    def __init__(self) -> None:
+        self.prefix = SafeStrTuple()
+        self._formats: dict[str, dict[NonEmptySafeStrTuple, _Item]] = {}
+        self._lock = threading.Lock()
+        self._versions = count(1)
+
+    def items_of(self, serialization_format: str) -> dict[NonEmptySafeStrTuple, _Item]:
+        """Return the items of one format; formats don't see each other."""
+        return self._formats.setdefault(serialization_format, {})
+
+    def at(self, prefix: SafeStrTuple) -> LocalBackend:
+        """Return the same backend, seen from a prefix."""
+        view = copy.copy(self)
+        view.prefix = prefix
+        return view
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, LocalBackend)
+            and self._formats is other._formats
+            and self.prefix == other.prefix
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # compared, never looked up
+
+
+class LocalDict(PersiDict[ValueType]):
+    """A dict in memory with the interface of the persistent ones, for tests, caches and threads.
+
+    Values are isolated: what goes in or comes out is a deep copy, so changing it changes
+    nothing stored. ETags are decimal numbers that grow with every write to the backend.
+
+    Args:
+        backend: Shares the items of other handles; None makes a store of its own.
+        serialization_format: Separates items on a shared backend; values are never encoded.
+        append_only: Refuse every change and deletion of an existing item.
+        base_class_for_values: Refuse values that are not instances of this class.
+        prune_interval: Accepted for compatibility; nothing is left behind that needs pruning.
+
+    Notes:
+        All operations are atomic between threads. Listing a sub-dict looks at all keys.
+
+    Example:
+        >>> d = LocalDict()
+        >>> d["config", "depth"] = 3
+        >>> d["config", "depth"], len(d)
+        (3, 1)
+    """
+
+    def __init__(
+        self,
+        *,
+        backend: LocalBackend | None = None,
+        serialization_format: str = "pkl",
+        append_only: bool = False,
+        base_class_for_values: type[ValueType] | None = None,
+        prune_interval: int | None = 64,
+    ) -> None:
+        super().__init__(
+            append_only=append_only,
+            base_class_for_values=base_class_for_values,
+            serialization_format=serialization_format,
+        )
+        if backend is not None and not isinstance(backend, LocalBackend):
+            raise TypeError(f"backend must be a LocalBackend or None, got {backend!r:.100}")
+        self.prune_interval = prune_interval
+        self._backend = backend if backend is not None else LocalBackend()
+        self._prefix = self._backend.prefix
+        self._items = self._backend.items_of(serialization_format)
+        self._lock = self._backend._lock
+
+    @property
+    def backend(self) -> LocalBackend:
+        """What other handles need to share these items."""
+        return self._backend.at(self._prefix)
+
+    def _stat(self, key: NonEmptySafeStrTuple) -> Stat:
+        return self._items[key].stat
+
+    def _load(
+        self, key: NonEmptySafeStrTuple, known: ETagValue | None
+    ) -> tuple[ValueType | ValueNotRetrievedFlag, Stat]:
+        value, stat = self._items[key]
+        if stat.etag == known:
+            return VALUE_NOT_RETRIEVED, stat
+        return _isolated(value), stat
+
+    def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> Stat:
+        value = _isolated(value)
+        with self._lock:
+            if expected is not ANY_ETAG:
+                item = self._items.get(key)
+                if expected != (ITEM_NOT_AVAILABLE if item is None else item.stat.etag):
+                    raise ETagMismatch
+            stat = Stat(ETagValue(str(next(self._backend._versions))), time.time())
+            self._items[key] = _Item(value, stat)
+        return stat
+
+    def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
+        with self._lock:
+            if expected not in (ANY_ETAG, self._items[key].stat.etag):
+                raise ETagMismatch
+            del self._items[key]
+
+    def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, Stat]]:
+        depth = len(prefix)
+        # Other threads go on writing: list() takes the references in one step.
+        for key, item in list(self._items.items()):
+            if key[:depth] == prefix and len(key) > depth:
+                yield key, item.stat
+
+
+def _isolated(value: ValueType) -> ValueType:
+    return value if type(value) in _ATOMS else copy.deepcopy(value)

@@ -1,0 +1,196 @@
+"""What a store must implement: five protected primitives, and what may be sped up."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, Protocol, TypeAlias
+
+from persidict.core.codecs import check_format
+from persidict.core.flags import (
+    ANY_ETAG,
+    AnyETagFlag,
+    ItemNotAvailableFlag,
+    ValueNotRetrievedFlag,
+)
+from persidict.core.keys import (
+    NonEmptyPersiDictKey,
+    NonEmptySafeStrTuple,
+    SafeStrTuple,
+    trusted_key,
+)
+from persidict.core.results import ETagValue, ValueType
+
+Expected: TypeAlias = ETagValue | ItemNotAvailableFlag | AnyETagFlag
+"""What a guarded write asks of the current ETag: this one, absence, or nothing."""
+
+
+class ETagMismatch(Exception):
+    """A primitive found another ETag than the expected one and changed nothing. Never public."""
+
+
+class StatLike(Protocol):
+    """What primitives tell of an item: a `Stat`, or an object that works its fields out when read.
+
+    One that is read late raises ``KeyError`` if the item has vanished meanwhile.
+    """
+
+    @property
+    def etag(self) -> ETagValue:
+        """The item's ETag."""
+
+    @property
+    def timestamp(self) -> float:
+        """POSIX seconds of the last write."""
+
+
+class Primitives(ABC, Generic[ValueType]):
+    """The five methods that differ between stores.
+
+    Keys are complete (a sub-dict's prefix included) and valid, values have passed the dict's
+    checks, and jokers, conditions and policies never get here. Every method may be called from
+    several threads at once. Infrastructure failures are raised as `BackendError`.
+    """
+
+    def __init__(
+        self,
+        *,
+        append_only: bool = False,
+        base_class_for_values: type[ValueType] | None = None,
+        serialization_format: str = "pkl",
+    ) -> None:
+        if base_class_for_values is not None and not isinstance(base_class_for_values, type):
+            raise TypeError(
+                f"base_class_for_values must be a class or None, got {base_class_for_values!r}"
+            )
+        check_format(serialization_format, base_class_for_values)
+        self.append_only = bool(append_only)
+        self.base_class_for_values = base_class_for_values
+        self.serialization_format = serialization_format
+        self._prefix = SafeStrTuple()
+
+    @abstractmethod
+    def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
+        """Return the item's stat without transferring its value.
+
+        Raises:
+            KeyError: There is no such item.
+        """
+
+    @abstractmethod
+    def _load(
+        self, key: NonEmptySafeStrTuple, known: ETagValue | None
+    ) -> tuple[ValueType | ValueNotRetrievedFlag, StatLike]:
+        """Return value and stat of one version, `VALUE_NOT_RETRIEVED` if its ETag is `known`.
+
+        Raises:
+            KeyError: There is no such item.
+        """
+
+    @abstractmethod
+    def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> StatLike:
+        """Write the value in one atomic step if the current ETag is the expected one.
+
+        Args:
+            key: The complete key.
+            value: What to write.
+            expected: An ETag; `ITEM_NOT_AVAILABLE`: only if absent; `ANY_ETAG`: always.
+
+        Returns:
+            The stat of the version just written.
+
+        Raises:
+            ETagMismatch: The current ETag is another one; nothing was changed.
+        """
+
+    @abstractmethod
+    def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
+        """Delete the item in one atomic step if its ETag is the expected one.
+
+        Raises:
+            KeyError: There is no such item.
+            ETagMismatch: The current ETag is another one; nothing was changed.
+        """
+
+    @abstractmethod
+    def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
+        """Yield complete key and stat of every item below the prefix, in constant memory.
+
+        An item that is there all the time appears once; one that comes or goes meanwhile may
+        be left out.
+        """
+
+    # The rest is for speed only: a store may override it, never change what it does.
+
+    def _load_many(
+        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
+    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
+        """Yield key, value and stat in the order of `wanted`; absent items are left out.
+
+        What comes with a key in `wanted` is what a scan has just told of the item, or None.
+        """
+        for key, _ in wanted:
+            try:
+                value, stat = self._load(key, None)
+            except KeyError:
+                continue
+            yield key, value, stat  # type: ignore[misc]  # without `known`, a value always comes
+
+    def _store_many(
+        self,
+        items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
+        expected: AnyETagFlag | ItemNotAvailableFlag,
+    ) -> None:
+        """Write all items; the first failure stops it and is raised."""
+        for key, value in items:
+            self._store(key, value, expected)
+
+    def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
+        """Delete all items; absent ones are skipped."""
+        for key in keys:
+            try:
+                self._erase(key, ANY_ETAG)
+            except KeyError:
+                continue
+
+    def _keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
+        """Yield the complete keys that `_scan` would."""
+        return (key for key, _ in self._scan(prefix))
+
+    def _count(self, prefix: SafeStrTuple) -> int:
+        """Return the number of items below the prefix."""
+        return sum(1 for _ in self._keys(prefix))
+
+    def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
+        """Yield the components that follow the prefix, each at least once."""
+        depth = len(prefix)
+        return (key[depth] for key in self._keys(prefix))
+
+    # What the two halves of the public interface share.
+
+    def _complete(self, key: NonEmptyPersiDictKey) -> NonEmptySafeStrTuple:
+        """Check a key that the user gave and put the prefix before it."""
+        if type(key) is not NonEmptySafeStrTuple:
+            key = NonEmptySafeStrTuple(key)
+        return trusted_key((*self._prefix, *key)) if self._prefix else key
+
+    def _missing(self, key: NonEmptyPersiDictKey, error: KeyError) -> KeyError:
+        """Make the ``KeyError`` that users get: their key normalised, the store's error chained."""
+        missing = KeyError(NonEmptySafeStrTuple(key))
+        missing.__cause__ = error.__cause__ or error
+        return missing
+
+    def _checked_value(self, value: Any) -> ValueType:
+        """Return a value that may be stored, or say why it may not."""
+        if isinstance(value, Primitives):
+            raise TypeError(f"a {type(value).__name__} can't be stored as a value")
+        return self._checked_class(value)
+
+    def _checked_class(self, value: Any) -> ValueType:
+        expected = self.base_class_for_values
+        if expected is not None and not isinstance(value, expected):
+            raise TypeError(
+                f"values of this dict must be instances of {expected.__qualname__}, "
+                f"got {type(value).__qualname__}"
+            )
+        return value  # type: ignore[no-any-return]  # just checked, or unchecked by choice

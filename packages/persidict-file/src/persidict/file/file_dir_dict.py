@@ -1,0 +1,326 @@
+"""`FileDirDict`: each value in a file, hierarchical keys as directories."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
+
+from persidict.core.blobs import BlobDict
+from persidict.core.errors import BackendError
+from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE, AnyETagFlag
+from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
+from persidict.core.primitives import ETagMismatch, Expected, StatLike
+from persidict.core.results import ETagValue, ValueType
+from persidict.file.directory import Directory, DirectoryMaker
+from persidict.file.paths import MAX_FORMAT_LENGTH, Layout
+from persidict.file.scan import directories_below, entries_below, first_components
+from persidict.file.stats import EntryStat, FileStat
+from persidict.file.temporary import TemporaryFile, sweep
+
+# Without O_NONBLOCK, opening a FIFO would wait for a writer.
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_MAX_DIGEST_LEN = 26
+# How often a directory may be removed as empty before a file gets into it.
+_MAX_REMOVALS = 1000
+# Files deleted under one lock.
+_ERASED_AT_ONCE = 256
+
+
+class FileDirDict(BlobDict[ValueType]):
+    """A persistent dict in a directory, shared by the threads and processes of one machine.
+
+    The item ``d["a", "b"]`` is the file ``base_dir/a_<digest>/b_<digest>.pkl``. Files are
+    replaced, never edited: a reader sees one complete version, without taking a lock.
+    Conditional operations are atomic between all threads and processes of the machine.
+
+    Args:
+        base_dir: Where the files are; made on the first write.
+        serialization_format: ``"pkl"`` (any object; reading runs code, so read only stores that
+            you trust), ``"json"``, or any other safe name for plain text.
+        append_only: Refuse every change and deletion of an existing item.
+        digest_len: Characters of its digest that follow each component, 0 to 26. With 0, keys
+            that differ only in case collide on file systems without case.
+        base_class_for_values: Refuse values that are not instances of this class.
+        durable: Flush file and directory to the disk before a write or deletion returns, so
+            that it survives a power loss. False is several times faster, and as safe against
+            the death of processes.
+        dir_mode: Permission bits of the directories it makes; files get those of them that
+            make sense for files. The default makes new stores private to the user.
+
+    Raises:
+        ValueError: `base_dir` is empty or no directory, or `digest_len` is out of range.
+        BackendError: From any operation: the file system refused; ``__cause__`` says why.
+
+    Notes:
+        Foreign files in `base_dir` are ignored and never touched.
+
+    Example:
+        >>> import tempfile
+        >>> d = FileDirDict(base_dir=tempfile.mkdtemp())
+        >>> d["results", "first"] = {"loss": 0.25}
+        >>> d["results", "first"]["loss"]
+        0.25
+    """
+
+    def __init__(
+        self,
+        *,
+        base_dir: str | os.PathLike[str] = "__file_dir_dict__",
+        serialization_format: str = "pkl",
+        append_only: bool = False,
+        digest_len: int = 4,
+        base_class_for_values: type[ValueType] | None = None,
+        durable: bool = True,
+        dir_mode: int = 0o700,
+    ) -> None:
+        super().__init__(
+            append_only=append_only,
+            base_class_for_values=base_class_for_values,
+            serialization_format=serialization_format,
+        )
+        if len(serialization_format) > MAX_FORMAT_LENGTH:
+            raise ValueError(
+                f"serialization_format has {len(serialization_format)} characters; "
+                f"file names have room for {MAX_FORMAT_LENGTH}"
+            )
+        if not isinstance(digest_len, int) or isinstance(digest_len, bool):
+            raise TypeError(f"digest_len must be an int, got {type(digest_len).__name__}")
+        if digest_len < 0:
+            raise ValueError(f"digest_len must not be negative, got {digest_len}")
+        self._root = _absolute(base_dir)
+        self.digest_len = digest_len
+        self.durable = bool(durable)
+        self.dir_mode = dir_mode
+        self._layout = Layout(serialization_format, min(digest_len, _MAX_DIGEST_LEN))
+        self._make = DirectoryMaker(dir_mode, durable=self.durable)
+        self._swept: list[bool] = []  # shared by all sub-dicts
+
+    @property
+    def base_dir(self) -> str:
+        """The absolute path of the directory that the items of this (sub-)dict are in."""
+        return self._directory(self._prefix)
+
+    def _stat(self, key: NonEmptySafeStrTuple) -> FileStat:
+        try:
+            info = os.stat(self._where(key))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise KeyError(key) from error
+        except OSError as error:
+            raise self._failure("look up", key, error) from error
+        if not stat.S_ISREG(info.st_mode):
+            raise KeyError(key)
+        return FileStat(info)
+
+    def _get(
+        self, key: NonEmptySafeStrTuple, known: ETagValue | None
+    ) -> tuple[bytes | None, FileStat]:
+        try:
+            descriptor = os.open(self._where(key), _READ)
+            try:
+                info = os.fstat(descriptor)
+                if not stat.S_ISREG(info.st_mode):
+                    raise KeyError(key)
+                found = FileStat(info)
+                if known is not None and found.etag == known:
+                    return None, found
+                return _read(descriptor, info.st_size), found
+            finally:
+                os.close(descriptor)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise KeyError(key) from error
+        except OSError as error:
+            raise self._failure("read", key, error) from error
+
+    def _put(self, key: NonEmptySafeStrTuple, data: bytes, expected: Expected) -> FileStat:
+        *directories, name = self._layout.path(key)
+        try:
+            self._refuse_early(key, expected)
+            if not self._swept:
+                self._swept.append(True)
+                sweep(self._root)
+            temporary = TemporaryFile(
+                self._root, data, self._make, self.dir_mode & 0o666, durable=self.durable
+            )
+            try:
+                for _ in range(_MAX_REMOVALS):
+                    try:
+                        with Directory(self._root, directories, self._make) as directory:
+                            return self._commit(directory, name, temporary, expected)
+                    except FileNotFoundError as error:
+                        removed = error  # as empty, by somebody who deleted its last item
+                raise removed
+            finally:
+                temporary.discard()
+        except OSError as error:
+            raise self._failure("write", key, error) from error
+
+    def _commit(
+        self, directory: Directory, name: str, temporary: TemporaryFile, expected: Expected
+    ) -> FileStat:
+        """Give the temporary file its name if the version there is the expected one."""
+        with directory.locked():
+            current = directory.regular(name)
+            _require(current, expected)
+            if current is None and directory.occupied(name):
+                raise FileExistsError(f"{os.path.join(directory.path, name)} is no regular file")
+            info = temporary.newer_than(None if current is None else current.st_mtime_ns)
+            temporary.ready()
+            if current is None:
+                try:
+                    directory.insert(temporary.path, name)
+                except FileExistsError:
+                    # Somebody who takes no locks was faster.
+                    raise ETagMismatch from None
+            else:
+                directory.replace(temporary.path, name)
+            temporary.moved()
+        if self.durable:
+            directory.sync()
+        return FileStat(info)
+
+    def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
+        *directories, name = self._layout.path(key)
+        try:
+            with Directory(self._root, directories, None) as directory:
+                with directory.locked():
+                    current = directory.regular(name)
+                    if current is None:
+                        raise KeyError(key)
+                    _require(current, expected)
+                    directory.unlink(name)
+                if self.durable:
+                    directory.sync()
+            self._remove_empty(directories)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise KeyError(key) from error
+        except OSError as error:
+            raise self._failure("delete", key, error) from error
+
+    def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
+        """Delete neighbours under one lock, and sync each directory once."""
+        paths = map(self._layout.path, keys)
+        try:
+            for parent, group in groupby(paths, key=lambda path: path[:-1]):
+                while batch := [path[-1] for path in islice(group, _ERASED_AT_ONCE)]:
+                    self._erase_batch(parent, batch)
+                self._remove_empty(parent)
+        except OSError as error:
+            raise self._failure("delete", None, error) from error
+
+    def _erase_batch(self, directories: list[str], names: list[str]) -> None:
+        try:
+            with Directory(self._root, directories, None) as directory:
+                with directory.locked():
+                    for name in names:
+                        if directory.regular(name) is not None:
+                            directory.unlink(name)
+                if self.durable:
+                    directory.sync()
+        except (FileNotFoundError, NotADirectoryError):
+            return  # somebody else has deleted them all
+
+    def clear(self) -> None:
+        """Delete all items, and the empty directories of writers that died early.
+
+        Raises:
+            MutationPolicyError: The dict is append-only, be it empty or not.
+        """
+        super().clear()
+        try:
+            for path in directories_below(self._directory(self._prefix), self._layout):
+                _remove_if_empty(path)
+        except OSError as error:
+            raise self._failure("list", None, error) from error
+
+    def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
+        return ((key, EntryStat(entry)) for key, entry in self._entries(prefix))
+
+    def _keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
+        return map(itemgetter(0), self._entries(prefix))
+
+    def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
+        try:
+            yield from first_components(self._directory(prefix), self._layout)
+        except OSError as error:
+            raise self._failure("list", None, error) from error
+
+    def _entries(
+        self, prefix: SafeStrTuple
+    ) -> Iterator[tuple[NonEmptySafeStrTuple, os.DirEntry[str]]]:
+        try:
+            yield from entries_below(self._directory(prefix), prefix, self._layout)
+        except OSError as error:
+            raise self._failure("list", None, error) from error
+
+    def _directory(self, prefix: SafeStrTuple) -> str:
+        return os.path.join(self._root, *self._layout.directories(prefix))
+
+    def _where(self, key: NonEmptySafeStrTuple) -> str:
+        return os.sep.join([self._root, *self._layout.path(key)])
+
+    def _refuse_early(self, key: NonEmptySafeStrTuple, expected: Expected) -> None:
+        """See before anything is written what the commit would refuse anyway."""
+        if expected is not ANY_ETAG:
+            try:
+                info = os.stat(self._where(key))
+            except (FileNotFoundError, NotADirectoryError):
+                info = None
+            _require(info if info and stat.S_ISREG(info.st_mode) else None, expected)
+
+    def _remove_empty(self, directories: list[str]) -> None:
+        """Remove the directories of a deleted item that are empty now, from the deepest up."""
+        while directories and _remove_if_empty(os.path.join(self._root, *directories)):
+            directories = directories[:-1]
+
+    def _failure(
+        self, operation: str, key: NonEmptySafeStrTuple | None, error: OSError
+    ) -> BackendError:
+        what = "the items" if key is None else f"{self._shown(key)!r}"
+        where = self.base_dir if key is None else self._where(key)
+        return BackendError(
+            f"can't {operation} {what} in {where}: {error}",
+            backend=type(self).__name__,
+            operation=operation,
+            key=None if key is None else self._shown(key),
+        )
+
+
+def _require(current: os.stat_result | None, expected: Expected) -> None:
+    if expected is ANY_ETAG:
+        return
+    actual = ITEM_NOT_AVAILABLE if current is None else FileStat(current).etag
+    if actual != expected:
+        raise ETagMismatch
+
+
+def _remove_if_empty(path: str) -> bool:
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False  # not empty, or gone
+    return True
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size)
+    if len(data) == size:
+        return data
+    parts = [data]  # more than the system gives at once
+    while data := os.read(descriptor, size):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def _absolute(base_dir: str | os.PathLike[str]) -> str:
+    path = os.fspath(base_dir)
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ValueError(f"base_dir must be the path of a directory, got {base_dir!r}")
+    path = os.path.abspath(path)
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise ValueError(f"base_dir {path} is no directory")
+    if os.name == "nt" and not path.startswith("\\\\"):
+        path = "\\\\?\\" + path  # without it, paths end at 260 characters
+    return path

@@ -1,0 +1,189 @@
+"""`S3Dict`: a dict on S3 whose values are kept in local files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any
+
+from botocore.config import Config
+
+from persidict.core.keys import replace_unsafe_chars
+from persidict.core.results import ValueType
+from persidict.file import FileDirDict
+from persidict.s3.basic import BasicS3Dict
+from persidict.wrappers import AppendOnlyDictCached, MutableDictCached
+from persidict.wrappers.wrapper import Inner, WrapperDict
+
+
+class S3Dict(WrapperDict[ValueType]):
+    """A persistent dict in an S3 bucket with a cache of its values in local files.
+
+    It holds the same items as a `BasicS3Dict` with the same settings. A value is transferred only
+    if the cached one is not the current one; reading all values of a cached dict takes the
+    listing alone. An append-only dict trusts what is cached without asking.
+
+    Args:
+        bucket_name: The bucket; made if it does not exist.
+        region: Its region; None: as boto3 is configured.
+        root_prefix: How the names of all objects begin; a ``/`` is added where it lacks.
+        base_dir: Where the cache is. Any number of dicts and processes may share it: each
+            endpoint, bucket, prefix and format has a directory of its own in there.
+        serialization_format: See `BasicS3Dict`.
+        digest_len: See `persidict.file.FileDirDict`; of the cache's file names.
+        append_only: Refuse every change and deletion of an existing item.
+        base_class_for_values: Refuse values that are not instances of this class.
+        endpoint_url: See `BasicS3Dict`, as for all that follow.
+        client: A ready boto3 S3 client; it stays the caller's.
+        config: A ``botocore.config.Config``.
+        max_workers: Requests at a time in operations on many items.
+        strict_conditions: Raise `BackendError` where the server can't do a condition atomically.
+        max_cached_items: How many values the cache may hold; None: all.
+
+    Raises:
+        BackendError: The server can't be reached, refuses, or fails.
+        ValueError: `max_cached_items` is given for an append-only dict.
+
+    Notes:
+        A cache that can't be written or read costs a transfer, never an error.
+
+    Example:
+        >>> d = S3Dict(bucket_name="results", endpoint_url=...)  # doctest: +SKIP
+        >>> d["runs", "first"] = {"loss": 0.25}  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        *,
+        bucket_name: str = "my_bucket",
+        region: str | None = None,
+        root_prefix: str = "",
+        base_dir: str | os.PathLike[str] = "__s3_dict__",
+        serialization_format: str = "pkl",
+        digest_len: int = 8,
+        append_only: bool = False,
+        base_class_for_values: type[ValueType] | None = None,
+        endpoint_url: str | None = None,
+        client: Any = None,
+        config: Config | None = None,
+        max_workers: int = 16,
+        strict_conditions: bool = False,
+        max_cached_items: int | None = None,
+    ) -> None:
+        if append_only and max_cached_items is not None:
+            raise ValueError("max_cached_items is for dicts that are not append-only")
+        self._basic: BasicS3Dict[ValueType] = BasicS3Dict(
+            bucket_name=bucket_name,
+            region=region,
+            root_prefix=root_prefix,
+            serialization_format=serialization_format,
+            append_only=append_only,
+            base_class_for_values=base_class_for_values,
+            endpoint_url=endpoint_url,
+            client=client,
+            config=config,
+            max_workers=max_workers,
+            strict_conditions=strict_conditions,
+        )
+        self.base_dir = os.path.abspath(base_dir)
+        self.digest_len = digest_len
+        self.max_cached_items = max_cached_items
+        directory = os.path.join(self.base_dir, _cache_name(self._basic))
+        # What is lost with a power cut is only a copy.
+        data_cache: FileDirDict[ValueType] = FileDirDict(
+            base_dir=os.path.join(directory, "data"),
+            serialization_format=serialization_format,
+            append_only=append_only,
+            digest_len=digest_len,
+            base_class_for_values=base_class_for_values,
+            durable=False,
+        )
+        cached: WrapperDict[ValueType]
+        if append_only:
+            cached = AppendOnlyDictCached(main_dict=self._basic, data_cache=data_cache)
+        else:
+            etag_cache: FileDirDict[str] = FileDirDict(
+                base_dir=os.path.join(directory, "etags"),
+                serialization_format="txt",
+                digest_len=digest_len,
+                base_class_for_values=str,
+                durable=False,
+            )
+            cached = MutableDictCached(
+                main_dict=self._basic,
+                data_cache=data_cache,
+                etag_cache=etag_cache,
+                max_cached_items=max_cached_items,
+            )
+        super().__init__(Inner(cached))
+
+    @property
+    def main_dict(self) -> BasicS3Dict[ValueType]:
+        """The dict without the cache; a sub-dict's, its sub-dict."""
+        return self._basic.get_subdict(self._prefix)
+
+    @property
+    def bucket_name(self) -> str:
+        """The bucket."""
+        return self._basic.bucket_name
+
+    @property
+    def region(self) -> str | None:
+        """The region that was given."""
+        return self._basic.region
+
+    @property
+    def root_prefix(self) -> str:
+        """How the names of all objects of this (sub-)dict begin."""
+        return self.main_dict.root_prefix
+
+    @property
+    def base_url(self) -> str:
+        """The address of this (sub-)dict: ``s3://bucket/prefix``."""
+        return self.main_dict.base_url
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The server that was given."""
+        return self._basic.endpoint_url
+
+    @property
+    def client(self) -> Any:
+        """The client that was given."""
+        return self._basic.client
+
+    @property
+    def config(self) -> Config | None:
+        """The settings that were given for making clients."""
+        return self._basic.config
+
+    @property
+    def max_workers(self) -> int:
+        """Requests at a time in operations on many items."""
+        return self._basic.max_workers
+
+    @property
+    def strict_conditions(self) -> bool:
+        """Whether operations that the server can't do atomically are refused."""
+        return self._basic.strict_conditions
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any item, by listing one."""
+        return bool(self.main_dict)
+
+
+S3Dict_FileDirCached = S3Dict
+"""The same class by its longer name."""
+
+
+def _cache_name(main: BasicS3Dict[Any]) -> str:
+    """Return the name of the cache directory: equal only for the same items and policy."""
+    identity = [
+        main._connection.endpoint(),
+        main.bucket_name,
+        main.root_prefix,
+        main.serialization_format,
+        "append-only" if main.append_only else "mutable",
+    ]
+    digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
+    return f"{replace_unsafe_chars(main.bucket_name, '_')}-{digest}"

@@ -1,0 +1,108 @@
+"""`OverlappingMultiDict`: several formats side by side in one place."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from persidict.core.base import PersiDict
+
+
+class OverlappingMultiDict:
+    """One dict per serialization format, all over the same location, as attributes.
+
+    Keys of different formats don't see each other. It is no mapping itself.
+
+    Args:
+        dict_type: The class of the dicts.
+        shared_subdicts_params: Constructor arguments that all of them get.
+        **individual_subdicts_params: For each format, by its name, a dict of the arguments that
+            only this one gets; they win over the shared ones.
+
+    Raises:
+        TypeError: `dict_type` is no subclass of `PersiDict`, or parameters are not in a dict.
+        ValueError: A format has the name of an attribute that all such objects have.
+
+    Example:
+        >>> from persidict import LocalBackend, LocalDict
+        >>> formats = OverlappingMultiDict(
+        ...     dict_type=LocalDict,
+        ...     shared_subdicts_params={"backend": LocalBackend()},
+        ...     json={},
+        ...     md={"base_class_for_values": str},
+        ... )
+        >>> formats.md["report"] = "# Results"
+        >>> formats.json["report"] = {"loss": 0.25}
+        >>> formats.md["report"], formats.subdicts_names
+        ('# Results', ['json', 'md'])
+    """
+
+    def __init__(
+        self,
+        *,
+        dict_type: type[PersiDict[Any]],
+        shared_subdicts_params: dict[str, Any],
+        **individual_subdicts_params: dict[str, Any],
+    ) -> None:
+        if not (isinstance(dict_type, type) and issubclass(dict_type, PersiDict)):
+            raise TypeError(f"dict_type must be a subclass of PersiDict, got {dict_type!r}")
+        _require_dict("shared_subdicts_params", shared_subdicts_params)
+        self.dict_type = dict_type
+        self.shared_subdicts_params = shared_subdicts_params
+        self.individual_subdicts_params = individual_subdicts_params
+        self.subdicts_names = list(individual_subdicts_params)
+        for name, params in individual_subdicts_params.items():
+            _require_dict(f"the parameters of {name!r}", params)
+            if name in self.__dict__ or hasattr(type(self), name):
+                raise ValueError(f"a format can't be named {name!r}, which is an attribute already")
+            together = {**shared_subdicts_params, **params, "serialization_format": name}
+            self.__dict__[name] = dict_type(**together)
+
+    def get_params(self) -> dict[str, Any]:
+        """Return the constructor's arguments that open the same dicts, sorted by name."""
+        params = {
+            "dict_type": self.dict_type,
+            "shared_subdicts_params": self.shared_subdicts_params,
+            **self.individual_subdicts_params,
+        }
+        return dict(sorted(params.items()))
+
+    def __repr__(self) -> str:
+        params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({params})"
+
+    def __getattr__(self, name: str) -> PersiDict[Any]:
+        formats = self.__dict__.get("subdicts_names", [])
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}; its formats are {formats}",
+            name=name,
+            obj=self,
+        )
+
+    def __getitem__(self, key: object) -> NoReturn:
+        self._refuse_keys()
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self._refuse_keys()
+
+    def __delitem__(self, key: object) -> None:
+        self._refuse_keys()
+
+    __iter__ = None  # with __getitem__ alone, Python would try 0, 1, 2, ...
+    __contains__ = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"an {type(self).__name__} can't be pickled; send what get_params() returns "
+            "and open the dicts again with it"
+        )
+
+    def _refuse_keys(self) -> NoReturn:
+        raise TypeError(
+            f"an {type(self).__name__} has no items; its dicts do, which are its attributes "
+            f"{self.subdicts_names}"
+        )
+
+
+def _require_dict(name: str, params: object) -> None:
+    if not isinstance(params, dict):
+        raise TypeError(f"{name} must be a dict, got {type(params).__name__}")

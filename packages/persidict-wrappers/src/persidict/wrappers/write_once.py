@@ -1,0 +1,267 @@
+"""`WriteOnceDict`: the first value of a key wins; later ones are ignored, or compared with it."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable
+from typing import Any, NoReturn, Self
+
+from persidict.core.base import PersiDict
+from persidict.core.conditional import check_transform_arguments
+from persidict.core.errors import MutationPolicyError
+from persidict.core.flags import (
+    ITEM_NOT_AVAILABLE,
+    KEEP_CURRENT,
+    NEVER_RETRIEVE,
+    ETagConditionFlag,
+    Joker,
+    KeepCurrentFlag,
+)
+from persidict.core.guarded import check_flags, holds
+from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
+from persidict.core.primitives import ETagMismatch
+from persidict.core.results import (
+    ConditionalOperationResult,
+    ETagIfExists,
+    OperationResult,
+    TransformingFunction,
+    ValueType,
+)
+from persidict.core.sameness import same
+from persidict.wrappers.wrapper import WrapperDict, inner
+
+
+class WriteOnceDict(WrapperDict[ValueType]):
+    """A dict that keeps the first value of every key and ignores later ones.
+
+    It suits results that are computed again now and then: with some probability a repeated
+    value is compared with the stored one, which finds computations that are not deterministic.
+
+    Args:
+        wrapped_dict: The append-only dict to write to; None makes a
+            ``FileDirDict(append_only=True)``.
+        p_consistency_checks: The probability, 0 to 1, that a repeated write is compared with what
+            is stored; None means 0.
+
+    Raises:
+        TypeError: `wrapped_dict` is no `PersiDict`, or the probability no number.
+        ValueError: `wrapped_dict` is not append-only, or the probability not in [0, 1].
+        ImportError: `wrapped_dict` is None and persidict-file is not installed.
+
+    Notes:
+        Two values agree if they are of one type and equal, or alike in all that a pickle holds
+        (arrays, frames, NaN). Counters belong to the handle: a copy or a sub-dict starts at 0.
+        All attributes not described here are those of the wrapped dict.
+
+    Example:
+        >>> from persidict import LocalDict
+        >>> d = WriteOnceDict(wrapped_dict=LocalDict(append_only=True), p_consistency_checks=0)
+        >>> d["answer"] = 42
+        >>> d["answer"] = 43
+        >>> d["answer"]
+        42
+        >>> d.p_consistency_checks = 1
+        >>> d["answer"] = 43
+        Traceback (most recent call last):
+        ...
+        persidict.core.errors.MutationPolicyError: write-once
+    """
+
+    def __init__(
+        self,
+        *,
+        wrapped_dict: PersiDict[ValueType] | None = None,
+        p_consistency_checks: float | None = None,
+    ) -> None:
+        if wrapped_dict is None:
+            wrapped_dict = _default_store()
+        main = inner("wrapped_dict", wrapped_dict)
+        if not wrapped_dict.append_only:
+            raise ValueError("wrapped_dict must be append-only")
+        super().__init__(main)
+        self._probability = _probability(p_consistency_checks)
+        self._start_counting()
+
+    @property
+    def wrapped_dict(self) -> PersiDict[ValueType]:
+        """The dict that holds the items; a sub-dict's, its sub-dict."""
+        return self._main.at(self._prefix)
+
+    @property
+    def p_consistency_checks(self) -> float:
+        """The probability that a repeated write is compared with what is stored.
+
+        Assigning `KEEP_CURRENT` leaves it as it is, None makes it 0.
+        """
+        return self._probability
+
+    @p_consistency_checks.setter
+    def p_consistency_checks(self, probability: float | KeepCurrentFlag | None) -> None:
+        if probability is not KEEP_CURRENT:
+            self._probability = _probability(probability)
+
+    @property
+    def consistency_checks_attempted(self) -> int:
+        """How many repeated writes were compared."""
+        return self._passed + self._failed
+
+    @property
+    def consistency_checks_passed(self) -> int:
+        """How many of them agreed with what is stored."""
+        return self._passed
+
+    @property
+    def consistency_checks_failed(self) -> int:
+        """How many of them did not."""
+        return self._failed
+
+    def __setitem__(self, key: NonEmptyPersiDictKey, value: ValueType | Joker) -> None:
+        """Write the value if it is the key's first; else ignore it, or compare it.
+
+        Raises:
+            MutationPolicyError: It was compared with the stored value and differs from it.
+        """
+        complete = self._complete(key)
+        if isinstance(value, Joker):
+            super().__setitem__(key, value)
+        else:
+            self._write(complete, self._checked_value(value))
+
+    def __delitem__(self, key: NonEmptyPersiDictKey) -> None:
+        self._refuse(key)
+
+    def set_item_if(self, key: NonEmptyPersiDictKey, **_: Any) -> NoReturn:
+        """Raise `MutationPolicyError`: what counts here is the first write, not a condition."""
+        self._refuse(key)
+
+    def discard_if(
+        self,
+        key: NonEmptyPersiDictKey,
+        *,
+        condition: ETagConditionFlag,
+        expected_etag: ETagIfExists,
+    ) -> ConditionalOperationResult[ValueType]:
+        """Do what append-only dicts do, but for an absent key nothing: there it is a no-op.
+
+        Raises:
+            MutationPolicyError: The item exists and the condition holds.
+        """
+        complete = self._complete(key)
+        check_flags(condition, expected_etag, NEVER_RETRIEVE)
+        _, actual = self._look(complete, expected_etag, NEVER_RETRIEVE)
+        if actual is ITEM_NOT_AVAILABLE:
+            satisfied = holds(condition, expected_etag, actual)
+            return ConditionalOperationResult(satisfied, actual, actual, actual)
+        return super().discard_if(key, condition=condition, expected_etag=expected_etag)
+
+    def transform_item(
+        self,
+        key: NonEmptyPersiDictKey,
+        *,
+        transformer: TransformingFunction[ValueType],
+        n_retries: int | None = 6,
+    ) -> OperationResult[ValueType]:
+        """Read by means of a transformer that returns `KEEP_CURRENT`.
+
+        Raises:
+            MutationPolicyError: The transformer returns anything else.
+        """
+        check_transform_arguments(transformer, n_retries)
+
+        def only_keep(value: Any) -> Any:
+            outcome = transformer(value)
+            if not isinstance(outcome, Joker):
+                raise MutationPolicyError("write-once")
+            return outcome
+
+        return super().transform_item(key, transformer=only_keep, n_retries=n_retries)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # also keeps a half-built object from asking itself for ever
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.wrapped_dict, name)
+
+    def __copy__(self) -> Self:
+        """Return a second handle on the same store, with counters of its own."""
+        twin = super().__copy__()
+        twin._start_counting()
+        return twin
+
+    def _store_run(self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]) -> None:
+        for key, value in items:
+            self._write(key, value)
+
+    def _write(self, key: NonEmptySafeStrTuple, value: ValueType) -> None:
+        while True:
+            try:
+                self._main.store(key, value, ITEM_NOT_AVAILABLE)
+            except ETagMismatch:
+                pass
+            else:
+                return
+            p = self._probability
+            if p <= 0 or (p < 1 and random.random() >= p):
+                return
+            try:
+                stored, _ = self._main.load(key, None)
+            except KeyError:
+                continue  # removed behind the policy: this is the first write after all
+            self._compare(stored, value)
+            return
+
+    def _compare(self, stored: object, value: object) -> None:
+        agree = _agree(stored, value)
+        with self._counting:
+            self._passed += agree
+            self._failed += not agree
+        if not agree:
+            raise MutationPolicyError("write-once")
+
+    def _start_counting(self) -> None:
+        self._counting = threading.Lock()
+        self._passed = 0
+        self._failed = 0
+
+    def _refuse(self, key: NonEmptyPersiDictKey) -> NoReturn:
+        self._complete(key)
+        raise MutationPolicyError("write-once")
+
+
+def _agree(stored: object, value: object) -> bool:
+    if type(stored) is not type(value):
+        return False
+    try:
+        return bool(stored == value) or same(stored, value)
+    except Exception:  # noqa: BLE001  # `==` of arrays is no bool; their parts are compared then
+        return same(stored, value)
+
+
+def _probability(p: Any) -> float:
+    if p is None:
+        return 0.0
+    if isinstance(p, Joker):
+        raise TypeError(f"p_consistency_checks must be a number at first, got {p!r}")
+    try:
+        p = float(p) if not isinstance(p, str) else None
+    except (TypeError, ValueError):
+        p = None
+    if p is None:
+        raise TypeError("p_consistency_checks must be a number or None")
+    if not 0 <= p <= 1:
+        raise ValueError(f"p_consistency_checks must be in [0, 1], got {p}")
+    return float(p)
+
+
+def _default_store() -> PersiDict[Any]:
+    try:
+        from persidict.file import FileDirDict
+    except ModuleNotFoundError as error:
+        if error.name != "persidict.file":
+            raise
+        raise ImportError(
+            "WriteOnceDict without a wrapped_dict keeps its items in a FileDirDict: "
+            "pip install persidict-file",
+            name="persidict.file",
+        ) from error
+    return FileDirDict(append_only=True)

@@ -1,0 +1,125 @@
+"""Every wrapper over dicts in memory, also where all of them are sub-dicts of something."""
+
+from functools import partial
+
+import pytest
+
+from persidict.core import LocalBackend, LocalDict, MutationPolicyError
+from persidict.core.testing import (
+    AppendOnlyConformance,
+    ChangingConformance,
+    ConditionalConformance,
+    ReadingConformance,
+)
+from persidict.core.testing_machine import CONDITIONS
+from persidict.wrappers import AppendOnlyDictCached, MutableDictCached, WriteOnceDict
+
+
+def opener(prefix=()):
+    """Return a function that opens dicts by name, each on a backend of its own."""
+    backends = {}
+
+    def open_dict(name, **params):
+        backend = backends.setdefault(name, LocalBackend())
+        return LocalDict(backend=backend, **params).get_subdict(prefix)
+
+    return open_dict
+
+
+def make_mutable(open_dict, *, append_only=False, max_cached_items=None, **params):
+    assert not append_only
+    return MutableDictCached(
+        main_dict=open_dict("main", **params),
+        data_cache=open_dict("data", **params),
+        etag_cache=open_dict("etags", base_class_for_values=str),
+        max_cached_items=max_cached_items,
+    )
+
+
+def make_append_only(open_dict, *, append_only=True, **params):
+    assert append_only
+    return AppendOnlyDictCached(
+        main_dict=open_dict("main", append_only=True, **params),
+        data_cache=open_dict("data", append_only=True, **params),
+    )
+
+
+def make_write_once(open_dict, *, append_only=True, **params):
+    assert append_only
+    return WriteOnceDict(wrapped_dict=open_dict("main", append_only=True, **params))
+
+
+class MutableConformance(ReadingConformance, ChangingConformance, ConditionalConformance):
+    """What holds for a dict that can't be append-only."""
+
+
+class TestMutableDictCached(MutableConformance):
+    @pytest.fixture(params=[(), ("far", "below")], ids=["whole", "below"])
+    def make_dict(self, request):
+        return partial(make_mutable, opener(request.param))
+
+
+class TestBoundedCache(MutableConformance):
+    """With next to no room, most reads are evictions."""
+
+    @pytest.fixture
+    def make_dict(self):
+        return partial(make_mutable, opener(), max_cached_items=2)
+
+
+class TestNestedCaches(MutableConformance):
+    @pytest.fixture
+    def make_dict(self):
+        open_dict = opener()
+
+        def make(**params):
+            params.pop("append_only", None)
+            return MutableDictCached(
+                main_dict=make_mutable(open_dict, **params),
+                data_cache=open_dict("nearer data", **params),
+                etag_cache=open_dict("nearer etags"),
+            )
+
+        return make
+
+
+class TestAppendOnlyDictCached(ReadingConformance):
+    test_one_append_only_write_wins = AppendOnlyConformance.test_one_append_only_write_wins
+
+    @pytest.fixture(params=[(), ("far", "below")], ids=["whole", "below"])
+    def make_dict(self, request):
+        return partial(make_append_only, opener(request.param))
+
+    @pytest.mark.parametrize("operation", ["get", "set", "keep", "setdefault"])
+    @pytest.mark.parametrize("condition", CONDITIONS, ids=repr)
+    def test_append_only_outcomes(self, make_dict, operation, condition):
+        AppendOnlyConformance().test_append_only_outcomes(make_dict, operation, condition)
+
+
+class TestWriteOnceDict(ReadingConformance):
+    @pytest.fixture(params=[(), ("far", "below")], ids=["whole", "below"])
+    def make_dict(self, request):
+        return partial(make_write_once, opener(request.param))
+
+    @pytest.mark.parametrize("operation", ["get", "setdefault"])
+    @pytest.mark.parametrize("condition", CONDITIONS, ids=repr)
+    def test_append_only_outcomes(self, make_dict, operation, condition):
+        AppendOnlyConformance().test_append_only_outcomes(make_dict, operation, condition)
+
+    def test_one_write_wins(self, make_dict):
+        d = make_dict()
+        self.in_threads(lambda me: d.__setitem__("a", str(me)))
+        first = d["a"]
+        self.in_threads(lambda me: d.__setitem__("a", str(me)))
+        assert d["a"] == first
+
+
+class TestWriteOnceOverCache(ReadingConformance):
+    @pytest.fixture
+    def make_dict(self):
+        open_dict = opener()
+        return lambda **params: WriteOnceDict(wrapped_dict=make_append_only(open_dict, **params))
+
+    def test_deletion_is_refused(self, make_dict):
+        with pytest.raises(MutationPolicyError):
+            make_dict().clear()

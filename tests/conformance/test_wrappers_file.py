@@ -1,0 +1,68 @@
+"""Every wrapper over files."""
+
+from functools import partial
+
+import pytest
+
+from persidict.core import LocalBackend, LocalDict
+from persidict.core.testing import (
+    AppendOnlyConformance,
+    ChangingConformance,
+    ConditionalConformance,
+    ReadingConformance,
+)
+from persidict.file import FileDirDict
+from persidict.wrappers import AppendOnlyDictCached, MutableDictCached, WriteOnceDict
+
+
+class TestMutableDictCached(ReadingConformance, ChangingConformance, ConditionalConformance):
+    """The main dict in memory or in files, the caches in one directory, as two formats."""
+
+    n_random_runs = 10
+    n_threads = 8
+
+    @pytest.fixture(params=["memory", "files"])
+    def make_dict(self, request, tmp_path):
+        if request.param == "memory":
+            open_main = partial(LocalDict, backend=LocalBackend())
+        else:
+            open_main = partial(FileDirDict, base_dir=tmp_path / "main", durable=False)
+        open_cache = partial(FileDirDict, base_dir=tmp_path / "cache", durable=False)
+
+        def make(*, append_only=False, **params):
+            assert not append_only
+            return MutableDictCached(
+                main_dict=open_main(**params),
+                data_cache=open_cache(**params),
+                etag_cache=open_cache(serialization_format="txt", base_class_for_values=str),
+            )
+
+        return make
+
+
+class TestAppendOnlyDictCached(ReadingConformance):
+    test_one_append_only_write_wins = AppendOnlyConformance.test_one_append_only_write_wins
+
+    @pytest.fixture
+    def make_dict(self, tmp_path):
+        open_files = partial(FileDirDict, durable=False)
+
+        def make(*, append_only=True, **params):
+            assert append_only
+            return AppendOnlyDictCached(
+                main_dict=open_files(base_dir=tmp_path / "main", append_only=True, **params),
+                data_cache=open_files(base_dir=tmp_path / "cache", append_only=True, **params),
+            )
+
+        return make
+
+
+class TestWriteOnceDict(ReadingConformance):
+    @pytest.fixture
+    def make_dict(self, tmp_path):
+        def make(*, append_only=True, **params):
+            assert append_only
+            files = FileDirDict(base_dir=tmp_path, append_only=True, durable=False, **params)
+            return WriteOnceDict(wrapped_dict=files)
+
+        return make

@@ -1,0 +1,100 @@
+"""The codecs in a process of its own: without third-party packages, and for `__main__`."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+BLOCKED = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"orjson", "cloudpickle", "lz4", "jsonpickle", "joblib"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from persidict.core.codecs import codec_for
+pkl, json = codec_for("pkl", None), codec_for("json", None)
+"""
+
+
+def run(code, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_plain_values_need_no_package():
+    run(
+        BLOCKED
+        + """
+for codec in (pkl, json):
+    for value in (1, "é", [1, {"a": None, "b": [True, 0.5]}], 2**70, "x" * 100_000):
+        data = codec.encode(value, b"nonce")
+        assert codec.decode(data) == value, value
+assert pkl.decode(pkl.encode((1, {2}, b"3"), b"")) == (1, {2}, b"3")
+assert json.encode({"a": 1}, b"").startswith(b'{\\n  "a": 1')
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("expression", "package"),
+    [
+        ("json.encode((1, 2), b'')", "jsonpickle"),
+        ("json.decode(b'{\"py/tuple\": [1]}')", "jsonpickle"),
+        ("pkl.encode(lambda: 1, b'')", "cloudpickle"),
+        ("pkl.decode(bytes.fromhex('04224d18') + b'x')", "lz4"),
+        ("pkl.decode(b'\\x80\\x05 NumpyArrayWrapper')", "joblib"),
+    ],
+)
+def test_errors_say_what_to_install(expression, package):
+    code = f"""{BLOCKED}
+try:
+    {expression}
+except ImportError as error:
+    print(error.name, error)
+"""
+    said = run(code)
+    assert said.startswith(package)
+    assert f"pip install {package}" in said
+
+
+@pytest.mark.skipif(find_spec("cloudpickle") is None, reason="needs cloudpickle")
+def test_what_main_defines_is_read_elsewhere(tmp_path):
+    path = tmp_path / "value"
+    run(
+        """
+import sys
+from persidict.core.codecs import codec_for
+
+class Answer:
+    def __init__(self, number):
+        self.number = number
+    def twice(self):
+        return 2 * self.number
+
+def half(number):
+    return number / 2
+
+with open(sys.argv[1], "wb") as file:
+    file.write(codec_for("pkl", None).encode([Answer(21), half, lambda x: -x], b""))
+""",
+        str(path),
+    )
+    said = run(
+        """
+import sys
+from persidict.core.codecs import codec_for
+
+with open(sys.argv[1], "rb") as file:
+    answer, half, minus = codec_for("pkl", None).decode(file.read())
+print(answer.twice(), half(3), minus(4))
+""",
+        str(path),
+    )
+    assert said == "42 1.5 -4"

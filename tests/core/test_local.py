@@ -1,0 +1,135 @@
+import threading
+
+import pytest
+
+from persidict.core import LocalBackend, LocalDict
+
+
+def test_values_are_isolated():
+    d = LocalDict()
+    value = {"a": [1]}
+    d["k"] = value
+    value["a"].append(2)
+    assert d["k"] == {"a": [1]}
+    for read in (
+        d.__getitem__,
+        d.get,
+        lambda k: dict(d.items())[k,],
+        lambda k: next(d.get_many([k]))[1],
+    ):
+        read("k")["a"].append(3)
+    d.setdefault("k", None)["a"].append(4)
+    d.get_with_etag("k").new_value["a"].append(5)
+    assert d["k"] == {"a": [1]}
+    default = [1]
+    d.setdefault("new", default)
+    default.append(2)
+    assert d["new"] == [1]
+
+
+def test_instances_of_local_classes_are_isolated():
+    class Box:
+        def __init__(self):
+            self.content = []
+
+    d = LocalDict()
+    box = Box()
+    d["box"] = box
+    box.content.append(1)
+    assert d["box"].content == []
+    assert type(d["box"]) is Box
+    assert d["box"] is not d["box"]
+
+
+def test_handles_share_a_backend():
+    backend = LocalBackend()
+    one, other = LocalDict(backend=backend), LocalDict(backend=backend)
+    one["a"] = 1
+    assert other["a"] == 1
+    assert one == other
+    assert one.backend == other.backend
+    assert LocalDict() == LocalDict()
+    assert "a" not in LocalDict()
+
+
+def test_formats_are_apart():
+    backend = LocalBackend()
+    pkl, json = LocalDict(backend=backend), LocalDict(backend=backend, serialization_format="json")
+    pkl["a"] = 1
+    assert "a" not in json
+    json["a"] = 2
+    assert (pkl["a"], json["a"]) == (1, 2)
+
+
+def test_etags_are_decimals_that_grow_over_all_handles():
+    backend = LocalBackend()
+    handles = [
+        LocalDict(backend=backend),
+        LocalDict(backend=backend, serialization_format="json"),
+        LocalDict(backend=backend).get_subdict("sub"),
+    ]
+    etags = []
+    for number in range(12):
+        d = handles[number % 3]
+        d["a"] = number
+        etags.append(d.etag("a"))
+        if number % 5 == 4:
+            del d["a"]
+    assert all(etag.isdecimal() for etag in etags)
+    assert [int(etag) for etag in etags] == sorted({int(etag) for etag in etags})
+
+
+def test_a_prefix_view_is_opened_again_from_its_params():
+    d = LocalDict()
+    d["a", "b", "c"] = 1
+    view = d.get_subdict(["a", "b"])
+    again = LocalDict(**view.get_params())
+    again["new"] = 2
+    assert d["a", "b", "new"] == 2
+    assert again == view
+    assert view.backend != d.backend
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({"backend": {}}, TypeError),
+        ({"serialization_format": "txt"}, ValueError),
+        ({"serialization_format": "a/b"}, ValueError),
+        ({"serialization_format": ""}, ValueError),
+        ({"serialization_format": None}, TypeError),
+        ({"base_class_for_values": "str"}, TypeError),
+        ({"nonsense": 1}, TypeError),
+    ],
+    ids=str,
+)
+def test_wrong_parameters(params, error):
+    with pytest.raises(error):
+        LocalDict(**params)
+
+
+def test_iteration_while_threads_write():
+    d = LocalDict()
+    d["always"] = 0
+    done = threading.Event()
+
+    def churn():
+        for number in range(2000):
+            d[f"key{number % 50}"] = number
+            d.discard(f"key{(number + 25) % 50}")
+        done.set()
+
+    writer = threading.Thread(target=churn)
+    writer.start()
+    while not done.is_set():
+        assert dict(d.items())["always",] == 0
+        assert len(d) >= 1
+    writer.join()
+
+
+def test_what_cannot_be_copied_is_refused_and_stores_nothing():
+    d = LocalDict()
+    d["a"] = 1
+    with pytest.raises(TypeError):
+        d["a"] = threading.Lock()
+    assert d == {"a": 1}

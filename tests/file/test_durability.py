@@ -1,0 +1,229 @@
+"""Durable writes reach the disk before they return, reads cost four system calls, views none."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from persidict import FileDirDict
+
+HAS_FSYNC = pytest.mark.skipif(sys.platform != "linux", reason="the other systems sync otherwise")
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Record what is done to files, by kind: the order tells what would survive a power loss."""
+    events = []
+
+    def record(name, kind):
+        original = getattr(os, name)
+
+        def call(*args, **kwargs):
+            if event := kind(*args, **kwargs):
+                events.append(event)
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(os, name, call)
+
+    def synced(descriptor):
+        return "sync directory" if os.path.isdir(f"/dev/fd/{descriptor}/.") else "sync file"
+
+    record("write", lambda *args, **kwargs: "write")
+    record("fsync", synced)
+    record("utime", lambda *args, **kwargs: "stamp")
+    for name in ("link", "rename", "replace"):
+        record(name, lambda *args, **kwargs: "commit")
+    record("rmdir", lambda *args, **kwargs: "rmdir")
+    record("mkdir", lambda *args, **kwargs: "mkdir")
+    record("unlink", lambda path, **kwargs: "delete" if kwargs else None)
+    return events
+
+
+@HAS_FSYNC
+class TestOrder:
+    def test_insert(self, make, recorded):
+        d = make(durable=True)
+        d["other"] = 1
+        recorded.clear()
+        d["a"] = 1
+        assert recorded == ["write", "stamp", "sync file", "commit", "sync directory"]
+
+    def test_replace(self, make, recorded):
+        d = make(durable=True)
+        d["a"] = 1
+        recorded.clear()
+        d["a"] = 2
+        assert recorded == ["write", "stamp", "sync file", "commit", "sync directory"]
+
+    def test_replace_under_a_clock_that_stands(self, make, recorded, monkeypatch):
+        d = make(durable=True)
+        monkeypatch.setattr("time.time_ns", lambda: 10**18)
+        d["a"] = 1
+        monkeypatch.setattr("time.time_ns", lambda: 10**18 - 10**9)
+        recorded.clear()
+        d["a"] = 2
+        commit = recorded.index("commit")
+        assert recorded[commit - 1] == "sync file"
+        assert recorded[-1] == "sync directory"
+
+    def test_insert_in_new_directories(self, make, recorded):
+        d = make(durable=True)
+        d["other"] = 1
+        recorded.clear()
+        d["x", "y", "a"] = 1
+        made = [event for event in recorded if event in ("mkdir", "sync directory")]
+        assert made == ["mkdir", "sync directory"] * 2 + ["sync directory"]
+        assert recorded.index("sync file") < recorded.index("commit")
+        assert recorded[-1] == "sync directory"
+
+    def test_the_first_item_of_a_store(self, make, recorded):
+        make(durable=True)["a"] = 1
+        assert recorded.count("mkdir") == recorded.count("sync directory") - 1
+
+    def test_delete(self, make, recorded):
+        d = make(durable=True)
+        d["a"] = 1
+        recorded.clear()
+        del d["a"]
+        assert recorded == ["delete", "sync directory"]
+
+    def test_clear_syncs_each_directory_once(self, make, recorded):
+        d = make(durable=True)
+        d.update(((x, str(n)), n) for n in range(20) for x in "ab")
+        recorded.clear()
+        d.clear()
+        assert recorded.count("delete") == 40
+        assert recorded.count("sync directory") == 2
+        assert recorded.count("rmdir") >= 2
+
+    def test_a_refused_insert_writes_nothing(self, make, recorded):
+        d = make(durable=True)
+        d["a"] = 1
+        recorded.clear()
+        assert d.setdefault("a", 2) == 1
+        assert recorded == []
+
+    def test_nothing_is_synced_without_durability(self, make, recorded):
+        d = make(durable=False)
+        d["a"], d["x", "y"] = 1, 2
+        d["a"] = 3
+        del d["x", "y"]
+        d.clear()
+        assert not [event for event in recorded if event.startswith("sync")]
+        assert recorded.count("commit") == 3
+
+
+def test_durable_is_the_default(base):
+    assert FileDirDict(base_dir=base).durable
+    assert FileDirDict(base_dir=base).get_params()["durable"] is True
+
+
+def test_macos_flushes_the_drive_too(make, monkeypatch):
+    """F_FULLFSYNC is what macOS offers for that; here only its call is seen."""
+    fcntl = pytest.importorskip("fcntl")
+    calls = []
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_FULLFSYNC", 51, raising=False)
+    monkeypatch.setattr(fcntl, "fcntl", lambda descriptor, command: calls.append(command))
+    make(durable=True)["a"] = 1
+    assert calls == [51] * len(calls)
+    assert len(calls) >= 2
+
+
+def _strace_works():
+    if sys.platform != "linux" or shutil.which("strace") is None:
+        return False
+    return subprocess.run(["strace", "-o", os.devnull, "true"], check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def strace():
+    if not _strace_works():
+        pytest.skip("strace is missing, or not permitted")
+
+
+@pytest.fixture
+def calls_of(strace, base, tmp_path):
+    """Return the names of the system calls that a statement makes, the second time."""
+
+    def trace(statement, preparation="pass"):
+        marked = f"""
+            import os, sys
+            from persidict import FileDirDict
+            d = FileDirDict(base_dir=sys.argv[1])
+            d["a"], d["x", "b"] = 1, 2
+            {preparation}
+            for name in ("first", "begin"):
+                try:
+                    os.stat("/" + name)
+                except OSError:
+                    pass
+                {statement}
+            try:
+                os.stat("/end")
+            except OSError:
+                pass
+        """
+        log = tmp_path / "trace"
+        command = ["strace", "-o", log, "-y", sys.executable, "-c", textwrap.dedent(marked), base]
+        subprocess.run(command, check=True, timeout=60)
+        text = log.read_text(errors="replace")
+        traced = text.partition('"/begin"')[2].partition("\n")[2].partition('"/end"')[0]
+        # What glibc makes of fstat.
+        traced = re.sub(r'^newfstatat\(\d+<.*>, "",', "fstat(", traced, flags=re.MULTILINE)
+        names = re.findall(r"^(\w+)\(", traced, re.MULTILINE)
+        return [name for name in names[:-1] if name not in NOT_ABOUT_FILES]
+
+    return trace
+
+
+NOT_ABOUT_FILES = {"brk", "mmap", "munmap", "madvise", "mprotect", "getpid", "rt_sigaction"}
+NOT_ABOUT_FILES |= {"futex", "getrandom", "mremap", "lseek", "clock_gettime"}
+
+
+class TestSystemCalls:
+    def test_reading_a_value(self, calls_of):
+        assert calls_of('d["a"]') == ["openat", "fstat", "read", "close"]
+
+    def test_reading_a_nested_value(self, calls_of):
+        assert calls_of('d["x", "b"]') == ["openat", "fstat", "read", "close"]
+
+    def test_reading_a_value_that_is_known(self, calls_of):
+        statement = 'd.get_item_if("a", condition=ETAG_HAS_CHANGED, expected_etag=known).new_value'
+        preparation = 'from persidict import ETAG_HAS_CHANGED; known = d.etag("a")'
+        assert calls_of(statement, preparation) == ["openat", "fstat", "close"]
+
+    @pytest.mark.parametrize("statement", ['"a" in d', 'd.etag("a")', 'd.timestamp("a")'])
+    def test_looking_a_value_up(self, statement, calls_of):
+        [call] = calls_of(statement)
+        assert "stat" in call
+
+    @pytest.mark.parametrize("statement", ['d.get_subdict("x")', "d.keys()", "d.get_params()"])
+    def test_views_touch_nothing(self, statement, calls_of):
+        assert calls_of(statement) == []
+
+    def test_a_durable_write(self, calls_of):
+        calls = calls_of('d["a"] = 2')
+        assert calls.count("fsync") == 2
+        rename = next(n for n, call in enumerate(calls) if call.startswith("rename"))
+        assert "fsync" in calls[:rename]
+        assert "fsync" in calls[rename:]
+        assert calls.index("fsync") < calls.index("flock", calls.index("fsync"))
+
+    def test_a_write_that_is_not_durable(self, calls_of):
+        assert "fsync" not in calls_of('d["a"] = 2', "d.durable = False; d = d.get_subdict(())")
+        fast = "d = FileDirDict(base_dir=sys.argv[1], durable=False)"
+        assert "fsync" not in calls_of('d["a"] = 2', fast)
+
+    def test_a_failed_insert(self, calls_of):
+        calls = calls_of('d.setdefault("a", 1)')
+        assert "flock" not in calls
+        assert len(calls) <= 5
+
+    def test_looking_whether_there_is_any_item(self, calls_of):
+        preparation = 'd.update((f"k{n}", n) for n in range(500))'
+        assert len(calls_of("bool(d)", preparation)) <= 6

@@ -1,0 +1,37 @@
+"""The wheels of all five distributions, built once for these tests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def root():
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory):
+    """Distribution name -> the paths inside its wheel."""
+    pytest.importorskip("hatchling")
+    target = tmp_path_factory.mktemp("wheels")
+    found = {}
+    for project in sorted((ROOT / "packages").glob("*/pyproject.toml")):
+        name = project.parent.name
+        subprocess.run(
+            [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", target / name],
+            cwd=project.parent,
+            check=True,
+            capture_output=True,
+        )
+        (wheel,) = (target / name).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            found[name] = archive.namelist()
+    return found

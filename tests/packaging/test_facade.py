@@ -1,0 +1,128 @@
+"""The one door to all parts: names, laziness, cost, and what it says of a part that is missing."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+import persidict
+from persidict.core import _facade
+
+HEAVY = {
+    "boto3",
+    "botocore",
+    "cloudpickle",
+    "joblib",
+    "jsonpickle",
+    "lz4",
+    "numpy",
+    "orjson",
+    "pandas",
+}
+
+
+def fresh(code):
+    """Run code in a fresh interpreter and return what its variable `result` holds."""
+    script = f"{code}\nimport json; print(json.dumps(result))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_every_installed_name_is_there():
+    for name in _facade.installed_names():
+        assert getattr(persidict, name) is not None
+        assert name in dir(persidict)
+
+
+def test_the_public_list_of_a_part_is_where_the_names_come_from():
+    core = __import__("persidict.core").core
+    missing = set(_facade.NAMES_BY_PART["core"].split()) - {*core.__all__, "__version__"}
+    assert missing == set()
+
+
+def test_type_checkers_see_the_same_names(root):
+    source = root / "packages" / "persidict-core" / "src" / "persidict" / "__init__.py"
+    imports = [
+        (node.module, alias.name, alias.asname)
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name != "_facade"
+    ]
+    expected = [(f"persidict.{part}", name, name) for name, part in _facade.PART_BY_NAME.items()]
+    assert sorted(imports) == sorted(expected)
+
+
+def test_import_star_gives_what_is_installed():
+    names = fresh("from persidict import *\nresult = list(globals())")
+    assert set(_facade.star_names()) <= set(names)
+    assert "LocalDict" in names
+    assert "__getattr__" not in names
+
+
+def test_a_misspelt_name():
+    with pytest.raises(AttributeError, match="no attribute 'LocalDick'"):
+        _ = persidict.LocalDick
+    with pytest.raises(ImportError, match="LocalDick"):
+        from persidict import LocalDick  # noqa: F401
+
+
+def test_a_missing_part_names_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "persidict.s3", None)
+    monkeypatch.delitem(vars(persidict), "S3Dict", raising=False)
+    with pytest.raises(ImportError, match="pip install persidict-s3") as caught:
+        from persidict import S3Dict  # noqa: F401
+    assert caught.value.name == "persidict.s3"
+    assert "S3Dict" not in dir(persidict)
+    assert "S3Dict" not in persidict.__all__
+
+
+def test_a_broken_part_shows_its_own_error(tmp_path, monkeypatch):
+    part = tmp_path / "persidict" / "broken"
+    part.mkdir(parents=True)
+    (part / "__init__.py").write_text("import a_module_that_is_missing")
+    monkeypatch.setattr(persidict, "__path__", [*persidict.__path__, str(part.parent)])
+    monkeypatch.setitem(_facade.PART_BY_NAME, "Broken", "broken")
+    with pytest.raises(ModuleNotFoundError, match="No module named 'a_module_that_is_missing'"):
+        _ = persidict.Broken
+
+
+def test_a_directory_that_was_left_behind_is_no_part(tmp_path, monkeypatch):
+    (tmp_path / "persidict" / "remnant").mkdir(parents=True)
+    path = [*persidict.__path__, str(tmp_path / "persidict")]
+    monkeypatch.setattr(persidict, "__path__", path)
+    monkeypatch.setitem(_facade.PART_BY_NAME, "Remnant", "remnant")
+    with pytest.raises(ModuleNotFoundError, match="pip install persidict-remnant"):
+        _ = persidict.Remnant
+
+
+COST = """
+import sys, time
+before, start = set(sys.modules), time.process_time()
+import persidict
+result = [(time.process_time() - start) * 1e3, sorted(set(sys.modules) - before)]
+"""
+
+
+def test_import_loads_the_facade_alone():
+    _, modules = fresh(COST)
+    assert len(modules) <= 60, modules
+    assert [name for name in modules if name.startswith("persidict")] == ["persidict"]
+
+
+def test_import_takes_less_than_15_ms():
+    # A busy machine only ever adds, so one fast import shows what it costs.
+    assert any(fresh(COST)[0] < 15 for _ in range(40))
+
+
+def test_memory_and_files_load_nothing_heavy():
+    loaded = fresh(
+        "from persidict import LocalDict, FileDirDict; import sys; result = list(sys.modules)"
+    )
+    assert HEAVY.isdisjoint(loaded)

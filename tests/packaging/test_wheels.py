@@ -1,0 +1,64 @@
+"""What the wheels contain, and what they must not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import PurePosixPath
+
+import pytest
+
+PARTS = {
+    "persidict-core": "core",
+    "persidict-file": "file",
+    "persidict-wrappers": "wrappers",
+    "persidict-s3": "s3",
+}
+
+
+def modules(paths):
+    return [PurePosixPath(path) for path in paths if ".dist-info/" not in path]
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_ships_its_own_directory_only(wheels, name):
+    directories = {path.parts[:2] for path in modules(wheels[name]) if len(path.parts) > 2}
+    assert directories == {("persidict", PARTS[name])}
+    top = {str(path) for path in modules(wheels[name]) if len(path.parts) <= 2}
+    owned = {"persidict/__init__.py", "persidict/py.typed"} if name == "persidict-core" else set()
+    assert top == owned
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_is_typed_and_complete(wheels, root, name):
+    assert f"persidict/{PARTS[name]}/py.typed" in wheels[name]
+    source = root / "packages" / name / "src"
+    files = {
+        path.relative_to(source).as_posix()
+        for path in (source / "persidict" / PARTS[name]).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert files <= set(wheels[name])
+
+
+def test_the_whole_is_no_module(wheels):
+    assert modules(wheels["persidict"]) == []
+
+
+def test_no_file_is_in_two_wheels(wheels):
+    shares = Counter(path for paths in wheels.values() for path in paths)
+    assert [path for path, count in shares.items() if count > 1] == []
+
+
+def test_each_wheel_carries_the_licence(wheels):
+    for name, paths in wheels.items():
+        assert any(path.endswith(".dist-info/licenses/LICENSE") for path in paths), name
+
+
+def test_copies_are_identical(root):
+    licence = (root / "LICENSE").read_bytes()
+    copies = list(root.glob("packages/*/LICENSE"))
+    assert len(copies) == 5
+    assert all(copy.read_bytes() == licence for copy in copies)
+    facades = [path.read_bytes() for path in root.glob("packages/*/src/persidict/__init__.py")]
+    assert len(facades) == 4
+    assert len(set(facades)) == 1

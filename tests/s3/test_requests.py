@@ -1,0 +1,223 @@
+"""How many requests each operation takes, counted by the server."""
+
+import threading
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+from botocore.config import Config
+
+from persidict.core import ETAG_IS_THE_SAME, BackendError
+from persidict.s3 import BasicS3Dict, S3Dict
+
+
+@pytest.fixture(params=["basic", "cached"])
+def d(request, basic, moto_place, tmp_path):
+    if request.param == "basic":
+        return basic
+    return S3Dict(base_dir=tmp_path, **moto_place)
+
+
+@pytest.fixture
+def spend(moto):
+    @contextmanager
+    def spending(*, exactly=None, **expected):
+        with moto.counting() as seen:
+            yield
+        assert seen == Counter(exactly if exactly is not None else expected)
+
+    return spending
+
+
+def test_construction(d, spend, moto_place):
+    with spend(exactly={}):
+        twin = type(d)(**d.get_params())
+        twin.get_subdict("x").get_subdict("y")
+        twin.__copy__()
+        twin.get_params()
+    with spend(HEAD_BUCKET=1):
+        BasicS3Dict(**moto_place, config=Config())
+
+
+def test_single_items(d, spend):
+    with spend(PUT=1):
+        d["a"] = 1
+    with spend(GET=1):
+        assert d["a"] == 1
+    with spend(GET=1), pytest.raises(KeyError):
+        d["no"]
+    with spend(HEAD=1):
+        assert "a" in d
+    with spend(HEAD=1):
+        etag = d.etag("a")
+    with spend(HEAD=1):
+        d.timestamp("a")
+    with spend(GET=1):
+        assert not d.get_item_if(
+            "a", condition=ETAG_IS_THE_SAME, expected_etag=etag
+        ).value_was_mutated
+    with spend(PUT=1, GET=1):
+        assert d.setdefault("a", 2) == 1
+    with spend(PUT=1):
+        assert d.setdefault("b", 2) == 2
+    with spend(PUT=1):
+        outcome = d.set_item_if("a", value=3, condition=ETAG_IS_THE_SAME, expected_etag=etag)
+    with spend(PUT=1, GET=1):
+        assert not d.set_item_if("a", value=4, condition=ETAG_IS_THE_SAME, expected_etag=etag)[0]
+    with spend(GET=1, PUT=1):
+        d.transform_item("a", transformer=lambda value: value + 1)
+    with spend(DELETE=1, HEAD=1):
+        d.discard_if("a", condition=ETAG_IS_THE_SAME, expected_etag=outcome.resulting_etag)
+    current = d.etag("a")
+    with spend(DELETE=1):
+        d.discard_if("a", condition=ETAG_IS_THE_SAME, expected_etag=current)
+
+
+def test_unchanged_values_are_not_transferred(d, moto):
+    d["a"] = 1
+    etag = d.etag("a")
+    with moto.counting():
+        d.get_item_if("a", condition=ETAG_IS_THE_SAME, expected_etag=etag)
+        assert moto.seen["GET 304"] == 1
+
+
+def test_deletion_takes_two_requests_where_the_server_knows_no_star(d, spend):
+    d["a"] = d["b"] = 1
+    with spend(HEAD=1, DELETE=1):
+        del d["a"]
+    with spend(HEAD=1, DELETE=1):
+        assert d.discard("b")
+    with spend(HEAD=1):
+        assert not d.discard("b")
+
+
+def test_many_items(d, spend):
+    n = 30
+    with spend(PUT=n):
+        d.update({("x", f"{i:02}"): i for i in range(n)})
+    with spend(GET=n):
+        assert len(dict(d.get_many(("x", f"{i:02}") for i in range(n)))) == n
+    with spend(LIST=1):
+        assert len(d) == n
+    with spend(LIST=1):
+        assert sum(1 for _ in d) == n  # list() would ask for the length first
+    with spend(LIST=1):
+        assert list(d.subdicts()) == ["x"]
+    with spend(LIST=1):
+        assert bool(d)
+    with spend(**({"LIST": 1, "GET": n} if isinstance(d, BasicS3Dict) else {"LIST": 1})):
+        assert sorted(iter(d.values())) == list(range(n))
+    with spend(LIST=1, DELETE_MANY=1):
+        d.clear()
+
+
+def test_bool_asks_for_one_key(basic, moto):
+    basic.update({str(i): i for i in range(5)})
+    asked = []
+    moto.gate = lambda environ: asked.append(environ["QUERY_STRING"])
+    assert basic
+    assert len(asked) == 1
+    assert "max-keys=1&" in asked[0] + "&"
+
+
+def test_foreign_objects_are_ignored(basic):
+    client = basic._connection.client()
+    for name in ("readme.txt", "b.json", "we ird.pkl", "x//y.pkl", "only/foreign.txt", ".pkl"):
+        client.put_object(Bucket="tests", Key=basic.root_prefix + name, Body=b"")
+    assert not basic
+    assert list(basic) == []
+    basic["z", "y"] = 1
+    assert basic
+    assert list(basic) == [("z", "y")]
+    assert "we ird" not in basic.subdicts()
+
+
+def test_pages(basic, moto):
+    with moto.counting() as seen:
+        basic.update({f"k{i}": i for i in range(1001)})
+        assert len(basic) == 1001
+        basic.clear()
+    assert seen["LIST"] == 4
+    assert seen["DELETE_MANY"] == 2
+    assert not basic
+
+
+@pytest.mark.parametrize("operation", ["read", "write"])
+def test_requests_overlap(basic, moto, operation):
+    """The server answers nothing until eight requests are there at once."""
+    items = {str(i): i for i in range(40)}
+    basic.update(items)
+    together = threading.Barrier(8)
+    method = {"read": "GET", "write": "PUT"}[operation]
+
+    def wait(environ):
+        if environ["REQUEST_METHOD"] == method and "list-type" not in environ["QUERY_STRING"]:
+            together.wait(30)
+
+    moto.gate = wait
+    with moto.counting():
+        if operation == "read":
+            assert len(list(basic.items())) == 40
+        else:
+            basic.update(items)
+        assert 8 <= moto.most_in_flight <= basic.max_workers
+
+
+def test_reading_ahead_is_bounded(moto_place, moto):
+    d = BasicS3Dict(**{**moto_place, "max_workers": 2})
+    d.update({str(i): i for i in range(30)})
+    with moto.counting():
+        values = iter(d.values())
+        next(values)
+        values.close()
+        assert moto.seen["GET"] <= 5
+    assert not [t for t in threading.enumerate() if t.name.startswith("persidict-s3")]
+
+
+def test_writes_of_one_key_keep_their_order(basic):
+    basic.set_many(("a", i) for i in range(40))
+    assert basic["a"] == 39
+
+
+def test_an_error_leaves_no_thread(basic):
+    def items():
+        yield "a", 1
+        yield "b", 2
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        basic.set_many(items())
+    assert dict(basic.items()) == {("a",): 1, ("b",): 2}
+    basic._connection.client().put_object(
+        Bucket="tests", Key=f"{basic.root_prefix}bad.pkl", Body=b"?"
+    )
+    with pytest.raises(BackendError, match="bad"):
+        list(basic.values())
+    assert not [t for t in threading.enumerate() if t.name.startswith("persidict-s3")]
+
+
+def test_deletions_that_fail_are_named(basic, monkeypatch):
+    from persidict.s3.requests import ObjectStore
+
+    basic["a"] = 1
+    failed = [(basic.root_prefix + "a.pkl", "AccessDenied: no")]
+    monkeypatch.setattr(ObjectStore, "delete_many", lambda *_: failed)
+    with pytest.raises(BackendError, match=r"a\.pkl: AccessDenied") as caught:
+        basic.clear()
+    assert caught.value.key == ("a",)
+
+
+def test_small_bodies_wait_for_no_permission(basic, moto):
+    asked = []
+    moto.gate = lambda environ: asked.append(environ.get("HTTP_EXPECT"))
+    basic["small"] = 1
+    basic.setdefault("b", b"x" * 1000)
+    assert asked == [None, None]
+
+
+def test_checksums_only_where_required(basic, moto):
+    headers = []
+    moto.gate = headers.extend
+    basic["a"] = 1
+    assert basic["a"] == 1
+    assert not [name for name in headers if "CHECKSUM" in name]

@@ -1,0 +1,24 @@
+"""The examples in the docstrings of every installed part run as written."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import persidict
+
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(persidict.__path__, "persidict.")
+    if not module.name.endswith("__main__")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # an example may open a store in its default directory
+    module = importlib.import_module(name)
+    assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0
