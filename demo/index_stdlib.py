@@ -24,6 +24,9 @@ Sums and bit are written by the same compare-and-swap, so they can't disagree. T
 
 Neither step does anything the second time, so it doesn't even matter whether workers of a killed
 run are still at it when the next run starts.
+
+With ``--seaweedfs`` the store is on S3: on a server of the demo's own, which it starts on this
+machine alone and throws away at the end.
 """
 
 from __future__ import annotations
@@ -31,14 +34,18 @@ from __future__ import annotations
 import argparse
 import ast
 import multiprocessing
+import os
+import signal
 import sys
 import sysconfig
 import time
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import seaweedfs
 
 from persidict import ITEM_NOT_AVAILABLE, KEEP_CURRENT, PersiDict, encode_key_component
 
@@ -179,14 +186,20 @@ def run_workers(arguments: argparse.Namespace, index: Index, todo: list[int]) ->
         context.Process(target=work, args=(arguments.store, arguments.format, share))
         for share in shares
     ]
-    for worker in workers:
-        worker.start()
     wanted = sum(1 << position for position in todo)
-    for worker in workers:
-        while worker.is_alive():
-            worker.join(PROGRESS_INTERVAL)
-            done = (index.counted() & wanted).bit_count()
-            print(f"  {done:5} of {len(todo)} modules, {done / len(todo):4.0%}", flush=True)
+    try:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            while worker.is_alive():
+                worker.join(PROGRESS_INTERVAL)
+                done = (index.counted() & wanted).bit_count()
+                print(f"  {done:5} of {len(todo)} modules, {done / len(todo):4.0%}", flush=True)
+    finally:
+        for worker in workers:
+            if worker.pid is not None:
+                worker.terminate()  # after Ctrl-C; those that have ended don't mind
+                worker.join()
     return [worker.exitcode or 0 for worker in workers]
 
 
@@ -220,9 +233,14 @@ def summary(items: dict[str, dict[str, Any]], totals: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Run the demo and say what happened."""
+    """Read the command line, and run the demo on the store that it names."""
     parser = argparse.ArgumentParser(description="Index the standard library into one store.")
     parser.add_argument("--store", default=str(DEFAULT_STORE), help="a directory, or s3://...")
+    parser.add_argument(
+        "--seaweedfs",
+        action="store_true",
+        help=f"store on S3, on a server that is started for it ({seaweedfs.INSTALL})",
+    )
     parser.add_argument("--format", default="pkl", choices=["pkl", "json"])
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--limit", type=int, help="index only so many modules")
@@ -230,7 +248,22 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.workers < 1:
         parser.error("--workers must be at least 1")
+    if not arguments.seaweedfs:
+        return run(arguments)
+    if arguments.store != str(DEFAULT_STORE):
+        parser.error("--seaweedfs has a store of its own; leave out --store")
+    try:
+        with seaweedfs.SeaweedFS() as server:
+            os.environ.update(seaweedfs.CREDENTIALS)
+            arguments.store = f"s3://demo/index?endpoint_url={quote(server.url, safe='')}"
+            return run(arguments)
+    except seaweedfs.NotInstalledError as error:
+        print(f"demo: FAILED: {error}")
+        return 1
 
+
+def run(arguments: argparse.Namespace) -> int:
+    """Index what is not indexed yet, check the totals, and say what happened."""
     index = Index(open_store(arguments.store, arguments.format))
     if arguments.fresh:
         index.root.clear()
@@ -264,5 +297,15 @@ def main() -> int:
     return 0
 
 
+def interrupt(*_: object) -> NoReturn:
+    """End as Ctrl-C does, so that what was started gets stopped."""
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("demo: interrupted")
+        sys.exit(130)

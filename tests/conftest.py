@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import uuid
 from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 TESTS = Path(__file__).parent
 PARTS = ("core", "file", "wrappers", "s3")
@@ -30,3 +34,40 @@ def pytest_ignore_collect(collection_path):
         needed = parts_needed(collection_path)
         return True if not all(map(is_installed, needed)) else None
     return None
+
+
+@pytest.fixture(scope="session")
+def session_moto():
+    """An S3 server for the tests of this process."""
+    for module in ("persidict.s3", "moto", "flask"):
+        pytest.importorskip(module)
+    if str(TESTS / "s3") not in sys.path:
+        sys.path.insert(0, str(TESTS / "s3"))
+    import servers
+
+    server = servers.Moto()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3_account(session_moto, monkeypatch):
+    """What examples rely on: the environment names a server and an account without buckets."""
+    import boto3
+    import servers
+
+    for name in servers.OTHER_ACCOUNTS:
+        monkeypatch.delenv(name, raising=False)
+    # A new name, because it is remembered which buckets the account has.
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", uuid.uuid4().hex)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", session_moto.url)
+    s3 = boto3.session.Session().resource("s3")
+    foreign = {bucket.name for bucket in s3.buckets.all()}
+    yield
+    for bucket in s3.buckets.all():
+        if bucket.name not in foreign:
+            bucket.objects.all().delete()
+            bucket.delete()
+    s3.meta.client.close()

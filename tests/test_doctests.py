@@ -18,7 +18,9 @@ MODULES = sorted(
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples(name, tmp_path, monkeypatch):
+def test_examples(name, request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an example may open a store in its default directory
+    if name.startswith("persidict.s3"):
+        request.getfixturevalue("s3_account")
     module = importlib.import_module(name)
     assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0

@@ -11,6 +11,7 @@ import argparse
 import importlib.util
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -19,28 +20,22 @@ import time
 from pathlib import Path
 from typing import Any
 
+from plots import bars
+from rows import Row, rows
+
 HERE = Path(__file__).resolve().parent
-# How many times the minimum of system calls an operation may cost; the unit of the other columns.
-LIMITS = {
-    "get": 2.2,
-    "contains": 2.5,
-    "etag": 2.5,
-    "keys_20k": 4.0,
-    "set_durable": 1.25,
-    "bool_20k": 2.0,
-}
-WORKLOADS = [*LIMITS, "set_fast", "get_subdict"]
-# What a missing durability or a missing method would make meaningless is left out by the stores.
-CONTESTANTS = ["minimum", "ours", "published", "diskcache"]
+DOCS = HERE.parents[1] / "docs" / "_static"
+CONTESTANTS = ["minimum", "ours", "published", "diskcache", "zict", "sqlitedict"]
+TMPFS = "/dev/shm"
 PUBLISHED_HINT = "--python published=/an/environment/with/persidict==0.309.0/bin/python"
 
 
 class Contestant:
     """A process that does workloads when asked."""
 
-    def __init__(self, name: str, python: str, *, items: int) -> None:
+    def __init__(self, name: str, python: str, *, items: int, directory: str | None) -> None:
         self.name = name
-        self._directory = tempfile.TemporaryDirectory(prefix=f"bench-{name}-")
+        self._directory = tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=directory)
         self._process = subprocess.Popen(
             [python, str(HERE / "contestant.py"), name, self._directory.name, str(items)],
             stdin=subprocess.PIPE,
@@ -48,17 +43,23 @@ class Contestant:
             text=True,
             env=environment(name),
         )
-        self.version = self.ask("version")
+        self.version = self._answer("its start")
 
-    def ask(self, workload: str, count: int = 0) -> Any:
-        """Let the contestant do something; return what it says, None if it has no such thing."""
-        if self._process.stdin is None or self._process.stdout is None:
+    def seconds(self, row: Row) -> list[float] | None:
+        """Let it do something; return wall and processor seconds, None if it has no such thing."""
+        if self._process.stdin is None:
             raise RuntimeError("the pipes were asked for")
-        self._process.stdin.write(json.dumps([workload, count]) + "\n")
+        self._process.stdin.write(json.dumps(row) + "\n")
         self._process.stdin.flush()
+        found: list[float] | None = self._answer(row.name)
+        return found
+
+    def _answer(self, what: str) -> Any:
+        if self._process.stdout is None:
+            raise RuntimeError("the pipes were asked for")
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"{self.name} died during {workload}")
+            raise RuntimeError(f"{self.name} died during {what}")
         return json.loads(answer)
 
     def close(self) -> None:
@@ -82,8 +83,9 @@ def environment(name: str) -> dict[str, str]:
 def pythons(given: list[str]) -> dict[str, str]:
     """Return the Python of each contestant that can take part."""
     found = {"minimum": sys.executable, "ours": sys.executable}
-    if importlib.util.find_spec("diskcache") is not None:
-        found["diskcache"] = sys.executable
+    for peer in ("diskcache", "zict", "sqlitedict"):
+        if importlib.util.find_spec(peer) is not None:
+            found[peer] = sys.executable
     for pair in given:
         name, _, python = pair.partition("=")
         if name not in CONTESTANTS or not python:
@@ -93,20 +95,20 @@ def pythons(given: list[str]) -> dict[str, str]:
 
 
 def measure(
-    contestants: list[Contestant], rounds: int, count: int
+    contestants: list[Contestant], work: list[Row], rounds: int, clock: str
 ) -> dict[str, dict[str, list[float]]]:
-    """Return the seconds per operation of each workload, contestant and round."""
+    """Return the seconds per operation of each row, contestant and round."""
     results: dict[str, dict[str, list[float]]] = {}
-    for workload in WORKLOADS:
+    for row in work:
         times: dict[str, list[float]] = {}
         for number in range(rounds):
             start = number % len(contestants)
             for contestant in contestants[start:] + contestants[:start]:
-                seconds = contestant.ask(workload, count)
+                seconds = contestant.seconds(row)
                 if seconds is not None:
-                    times.setdefault(contestant.name, []).append(seconds)
-        results[workload] = times
-        print(f"  measured {workload}", file=sys.stderr, flush=True)
+                    times.setdefault(contestant.name, []).append(seconds[clock == "cpu"])
+        results[row.name] = times
+        print(f"  measured {row.name}", file=sys.stderr, flush=True)
     return results
 
 
@@ -143,60 +145,112 @@ def ratio(times: dict[str, list[float]], name: str, unit: str) -> float | None:
     return statistics.median(one / other for one, other in pairs)
 
 
-def table(results: dict[str, dict[str, list[float]]], names: list[str]) -> tuple[str, list[str]]:
+def excess(times: dict[str, list[float]], row: Row) -> float | None:
+    """Return what the limit of a row is about: a ratio, or microseconds."""
+    if not row.is_more:
+        return ratio(times, "ours", "minimum")
+    pairs = zip(times["ours"], times["minimum"], strict=True)
+    return statistics.median(one - other for one, other in pairs) * 1e6
+
+
+def table(
+    results: dict[str, dict[str, list[float]]], names: list[str], work: list[Row]
+) -> tuple[str, list[str]]:
     """Return the table, and what is above its limit."""
     lines = ["| µs per operation (times the minimum) | " + " | ".join(names) + " | limit |"]
     lines.append("| --- " * (len(names) + 2) + "|")
     above = []
-    for workload, times in results.items():
-        cells = []
+    for row in work:
+        times, cells = results[row.name], []
         for name in names:
             factor = ratio(times, name, "minimum")
-            text = f"{statistics.median(times[name]) * 1e6:.2f}" if name in times else ""
+            text = f"{statistics.median(times[name]) * 1e6:.3g}" if name in times else ""
             cells.append(text if factor is None or name == "minimum" else f"{text} ({factor:.2f})")
-        limit = LIMITS.get(workload)
-        ours = ratio(times, "ours", "minimum")
-        if limit and ours and ours > limit:
-            above.append(f"{workload} {ours:.2f} > {limit}")
-        lines.append(f"| {workload} | " + " | ".join(cells) + f" | {limit or ''} |")
+        found = excess(times, row)
+        if row.limit and found and found > row.limit:
+            above.append(f"{row.name} {found:.2f} > {row.limit}")
+        limit = "" if row.limit is None else f"+{row.limit} µs" if row.is_more else str(row.limit)
+        lines.append(f"| {row.name} | " + " | ".join(cells) + f" | {limit} |")
     return "\n".join(lines), above
 
 
-def main() -> int:
-    """Run all workloads and say what came out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer items")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH")
-    arguments = parser.parse_args()
-    rounds = arguments.rounds or (3 if arguments.quick else 9)
-    items, count = (2_000, 300) if arguments.quick else (20_000, 2_000)
-    start = time.perf_counter()
+def plot(results: dict[str, dict[str, list[float]]], work: list[Row], where: str) -> str:
+    """Return a plot of how many times the minimum ours costs, beside what it may."""
+    figures = []
+    for row in work:
+        found = ratio(results[row.name], "ours", "minimum")
+        if found and row.limit and not row.is_more:
+            figures.append((row.name, {"ours": found, "limit": row.limit}))
+    return bars(f"FileDirDict on {where}: cost over the minimum", "times the minimum", figures)
 
-    found = pythons(arguments.python)
+
+def run(options: argparse.Namespace, found: dict[str, str], directory: str | None) -> list[str]:
+    """Do all rows in one place, say what came out, and return what is above its limit."""
+    rounds = options.rounds or (3 if options.quick else 9)
+    items = options.items or (2_000 if options.quick else 20_000)
+    work = [row for row in rows(items) if not options.rows or row.name in options.rows]
     contestants = []
     try:
-        for name in CONTESTANTS:
+        for name in options.contestants:
             if name in found:
-                contestants.append(Contestant(name, found[name], items=items))
+                contestants.append(Contestant(name, found[name], items=items, directory=directory))
             else:
                 hint = f" ({PUBLISHED_HINT})" if name == "published" else ""
                 print(f"bench: {name} is not installed and left out{hint}")
-        results = measure(contestants, rounds, count)
-        names = [f"{contestant.name}" for contestant in contestants]
-        versions = ", ".join(f"{c.name} {c.version}" for c in contestants)
+        results = measure(contestants, work, rounds, options.clock)
     finally:
         for contestant in contestants:
             contestant.close()
-    imports = import_times(found, rounds)
+    versions = ", ".join(f"{one.name} {one.version}" for one in contestants)
+    text, above = table(results, [one.name for one in contestants], work)
+    where = "tmpfs" if directory == TMPFS else "disk"
+    when = time.strftime("%Y-%m-%d", time.gmtime())
+    about = (
+        f"{where}, {when}: {rounds} rounds, {items} items, {options.clock} time, "
+        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}, {versions}; load {load()}"
+    )
+    print(f"\n{about}\n\n{text}\n")
+    if options.save:
+        DOCS.mkdir(exist_ok=True)
+        kept = {"about": about, "seconds": results}
+        (DOCS / f"bench-{where}.json").write_text(json.dumps(kept, indent=1) + "\n")
+        (DOCS / f"bench-{where}.svg").write_text(plot(results, work, where))
+    return [f"{where} {line}" for line in above]
 
-    text, above = table(results, names)
-    print(f"\n{versions}; {rounds} rounds, {items} items, load {load()}\n\n{text}\n")
-    for name, times in imports.items():
+
+def main() -> int:
+    """Run all rows on disk and in memory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer items")
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--items", type=int)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--rows", nargs="+", help="only these")
+    parser.add_argument("--contestants", nargs="+", default=CONTESTANTS, choices=CONTESTANTS)
+    parser.add_argument("--places", nargs="+", default=["disk", "tmpfs"])
+    parser.add_argument("--save", action="store_true", help="keep table, figures and plot in docs/")
+    parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--scale", action="store_true", help="a million items; see scale.py")
+    parser.add_argument("--contention", action="store_true", help="one key; see contention.py")
+    options, rest = parser.parse_known_args()
+    for name in ("scale", "contention"):
+        if getattr(options, name):
+            command = [sys.executable, str(HERE / f"{name}.py"), *rest]
+            return subprocess.run(command, check=False).returncode
+    if rest:
+        parser.error(f"unknown: {' '.join(rest)}")
+    start = time.perf_counter()
+    found = pythons(options.python)
+    above = []
+    for place in options.places:
+        if place == "disk" or Path(TMPFS).is_dir():
+            above += run(options, found, None if place == "disk" else TMPFS)
+    for name, times in import_times(found, 3 if options.quick else 9).items():
         print(f"import {name}: {statistics.median(times) * 1000:.1f} ms")
     verdict = f"ABOVE THE LIMIT: {'; '.join(above)}" if above else "all within their limits"
-    print(f"bench: {len(results)} workloads in {time.perf_counter() - start:.0f} s, {verdict}")
-    return 1 if above and not arguments.quick else 0
+    print(f"bench: {time.perf_counter() - start:.0f} s, {verdict}")
+    return 1 if above and not options.quick else 0
 
 
 def load() -> str:

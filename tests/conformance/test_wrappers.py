@@ -12,7 +12,12 @@ from persidict.core.testing import (
     ReadingConformance,
 )
 from persidict.core.testing_machine import CONDITIONS
-from persidict.wrappers import AppendOnlyDictCached, MutableDictCached, WriteOnceDict
+from persidict.wrappers import (
+    AppendOnlyDictCached,
+    ExpiringDict,
+    MutableDictCached,
+    WriteOnceDict,
+)
 
 
 def opener(prefix=()):
@@ -79,6 +84,18 @@ class TestNestedCaches(MutableConformance):
                 data_cache=open_dict("nearer data", **params),
                 etag_cache=open_dict("nearer etags"),
             )
+
+        return make
+
+
+class TestExpiringDict(MutableConformance):
+    @pytest.fixture(params=[(), ("far", "below")], ids=["whole", "below"])
+    def make_dict(self, request):
+        open_dict = opener(request.param)
+
+        def make(*, append_only=False, **params):
+            assert not append_only
+            return ExpiringDict(wrapped_dict=open_dict("main", **params), max_age=1e6)
 
         return make
 

@@ -12,7 +12,12 @@ from persidict.core.testing import (
     ReadingConformance,
 )
 from persidict.file import FileDirDict
-from persidict.wrappers import AppendOnlyDictCached, MutableDictCached, WriteOnceDict
+from persidict.wrappers import (
+    AppendOnlyDictCached,
+    ExpiringDict,
+    MutableDictCached,
+    WriteOnceDict,
+)
 
 
 class TestMutableDictCached(ReadingConformance, ChangingConformance, ConditionalConformance):
@@ -36,6 +41,20 @@ class TestMutableDictCached(ReadingConformance, ChangingConformance, Conditional
                 data_cache=open_cache(**params),
                 etag_cache=open_cache(serialization_format="txt", base_class_for_values=str),
             )
+
+        return make
+
+
+class TestExpiringDict(ReadingConformance, ChangingConformance, ConditionalConformance):
+    n_random_runs = 10
+    n_threads = 8
+
+    @pytest.fixture
+    def make_dict(self, tmp_path):
+        def make(*, append_only=False, **params):
+            assert not append_only
+            files = FileDirDict(base_dir=tmp_path, durable=False, **params)
+            return ExpiringDict(wrapped_dict=files, max_age=1e6)
 
         return make
 

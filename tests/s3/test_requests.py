@@ -1,14 +1,18 @@
 """How many requests each operation takes, counted by the server."""
 
+import random
 import threading
 from collections import Counter
 from contextlib import contextmanager
+from urllib.parse import parse_qs
 
 import pytest
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 from persidict.core import ETAG_IS_THE_SAME, BackendError
 from persidict.s3 import BasicS3Dict, S3Dict
+from persidict.s3.client import read_date
 
 
 @pytest.fixture(params=["basic", "cached"])
@@ -78,7 +82,10 @@ def test_unchanged_values_are_not_transferred(d, moto):
     etag = d.etag("a")
     with moto.counting():
         d.get_item_if("a", condition=ETAG_IS_THE_SAME, expected_etag=etag)
-        assert moto.seen["GET 304"] == 1
+        assert (moto.seen["GET"], moto.seen["GET 304"]) == (1, 1)
+        if isinstance(d, S3Dict):
+            assert d["a"] == d.get("a") == next(d.get_many("a"))[1] == 1
+            assert (moto.seen["GET"], moto.seen["GET 304"]) == (4, 4)
 
 
 def test_deletion_takes_two_requests_where_the_server_knows_no_star(d, spend):
@@ -104,6 +111,8 @@ def test_many_items(d, spend):
     with spend(LIST=1):
         assert list(d.subdicts()) == ["x"]
     with spend(LIST=1):
+        assert len(d.get_subdict("x")) == n
+    with spend(LIST=1):
         assert bool(d)
     with spend(**({"LIST": 1, "GET": n} if isinstance(d, BasicS3Dict) else {"LIST": 1})):
         assert sorted(iter(d.values())) == list(range(n))
@@ -111,13 +120,36 @@ def test_many_items(d, spend):
         d.clear()
 
 
-def test_bool_asks_for_one_key(basic, moto):
-    basic.update({str(i): i for i in range(5)})
+def queries(moto):
     asked = []
-    moto.gate = lambda environ: asked.append(environ["QUERY_STRING"])
-    assert basic
-    assert len(asked) == 1
-    assert "max-keys=1&" in asked[0] + "&"
+    moto.gate = lambda environ: asked.append(parse_qs(environ["QUERY_STRING"]))
+    return asked
+
+
+def test_bool_asks_for_one_key(d, moto):
+    d.update({str(i): i for i in range(5)})
+    asked = queries(moto)
+    assert d
+    assert [query["max-keys"] for query in asked] == [["1"]]
+
+
+def test_subdicts_take_the_listing_of_one_level(d, moto):
+    d.update({(str(i), str(j)): 1 for i in range(7) for j in range(3)})
+    asked = queries(moto)
+    found = d.subdicts()
+    assert len(found) == 7
+    assert [query["delimiter"] for query in asked] == [["/"]]
+
+
+def test_a_cold_cache_takes_the_listing_and_each_value(basic, moto_place, tmp_path, spend):
+    basic.update({str(i): i for i in range(30)})
+    d = S3Dict(base_dir=tmp_path, **moto_place)
+    with spend(LIST=1, GET=30):
+        assert len(dict(d.items())) == 30
+    with spend(LIST=1):
+        assert len(dict(d.items())) == 30
+    with spend(GET=30):
+        assert len(dict(d.get_many(map(str, range(30))))) == 30
 
 
 def test_foreign_objects_are_ignored(basic):
@@ -133,8 +165,8 @@ def test_foreign_objects_are_ignored(basic):
 
 
 def test_pages(basic, moto):
+    moto.fill("tests", [f"{basic.root_prefix}k{i}.pkl" for i in range(1001)])
     with moto.counting() as seen:
-        basic.update({f"k{i}": i for i in range(1001)})
         assert len(basic) == 1001
         basic.clear()
     assert seen["LIST"] == 4
@@ -207,12 +239,14 @@ def test_deletions_that_fail_are_named(basic, monkeypatch):
     assert caught.value.key == ("a",)
 
 
-def test_small_bodies_wait_for_no_permission(basic, moto):
+def test_small_bodies_wait_for_no_permission(d, moto):
     asked = []
     moto.gate = lambda environ: asked.append(environ.get("HTTP_EXPECT"))
-    basic["small"] = 1
-    basic.setdefault("b", b"x" * 1000)
-    assert asked == [None, None]
+    d["small"] = 1
+    d.setdefault("b", b"x" * 1000)
+    d.update(c=b"x" * 100_000)
+    assert asked == [None, None, None]
+    assert not moto.seen["100-continue"]
 
 
 def test_checksums_only_where_required(basic, moto):
@@ -221,3 +255,40 @@ def test_checksums_only_where_required(basic, moto):
     basic["a"] = 1
     assert basic["a"] == 1
     assert not [name for name in headers if "CHECKSUM" in name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-02T03:04:05.678Z",
+        "2026-01-02T03:04:05Z",
+        "Fri, 02 Jan 2026 03:04:05 GMT",
+        "Fri, 02 Jan 2026 03:04:05 +0100",
+        "2026-01-02T03:04:05+02:00",
+        "1767323045",
+        1767323045.5,
+    ],
+)
+def test_dates_are_read_as_botocore_does(text):
+    assert read_date(text).timestamp() == parse_timestamp(text).timestamp()
+
+
+@pytest.mark.parametrize("text", ["", "Z", "GMT", "soonZ", "not a date GMT"])
+def test_what_is_no_date(text):
+    with pytest.raises(ValueError, match="timestamp"):
+        read_date(text)
+
+
+def test_the_cache_may_be_bounded(moto_place, tmp_path):
+    d = S3Dict(base_dir=tmp_path, max_cached_items=3, max_cached_bytes=10_000, **moto_place)
+    for number in range(5):
+        d[str(number)] = b"x" * number
+    d["large"] = random.randbytes(20_000)
+    names = [path.name for path in tmp_path.rglob("*.pkl")]
+    assert 0 < len(names) <= 3
+    assert not [name for name in names if name.startswith("large")]
+    assert len(d["large"]) == 20_000
+    assert type(d)(**d.get_params()) == d
+    for bound in ({"max_cached_items": 3}, {"max_cached_bytes": 3}):
+        with pytest.raises(ValueError, match="append-only"):
+            S3Dict(base_dir=tmp_path, append_only=True, **bound, **moto_place)

@@ -392,15 +392,26 @@ class TestBound:
         assert len(parts["data_cache"]) <= 10
         assert "new" in parts["data_cache"]
 
+    def test_of_processes_that_share_it_is_exceeded_by_an_eighth_each(self, parts):
+        handles = [MutableDictCached(**parts, max_cached_items=40) for _ in range(4)]
+        for number in range(400):
+            handles[number % 4][f"k{number}"] = number
+            assert len(parts["data_cache"]) <= 40 + 4 * 5
+        assert len(parts["data_cache"]) > 20
+
     @pytest.mark.parametrize("bound", [0, -1])
     def test_must_be_positive(self, parts, bound):
-        with pytest.raises(ValueError, match="max_cached_items"):
+        with pytest.raises(ValueError, match="max_cached_items must be positive"):
             MutableDictCached(**parts, max_cached_items=bound)
 
     @pytest.mark.parametrize("bound", [1.5, "1", True])
     def test_must_be_an_int(self, parts, bound):
         with pytest.raises(TypeError, match="max_cached_items"):
             MutableDictCached(**parts, max_cached_items=bound)
+
+    def test_in_bytes_needs_a_store_of_bytes(self, parts):
+        with pytest.raises(ValueError, match=r"max_cached_bytes needs .* not a Watched"):
+            MutableDictCached(**parts, max_cached_bytes=1000)
 
 
 class TestConstruction:
@@ -449,6 +460,7 @@ class TestConstruction:
             "data_cache",
             "etag_cache",
             "main_dict",
+            "max_cached_bytes",
             "max_cached_items",
         ]
         again["b"] = 2

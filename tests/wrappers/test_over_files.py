@@ -1,9 +1,11 @@
 """What is particular to wrappers whose dicts are in files."""
 
 import os
+import random
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +20,7 @@ from persidict.wrappers import (
 FileDirDict = pytest.importorskip("persidict.file").FileDirDict
 
 
-def make_cached(directory):
+def make_cached(directory, **bounds):
     open_dict = partial(FileDirDict, durable=False)
     return MutableDictCached(
         main_dict=open_dict(base_dir=directory / "main"),
@@ -26,6 +28,7 @@ def make_cached(directory):
         etag_cache=open_dict(
             base_dir=directory / "cache", serialization_format="txt", base_class_for_values=str
         ),
+        **bounds,
     )
 
 
@@ -166,3 +169,47 @@ def test_formats_side_by_side_in_one_directory(tmp_path):
     assert sorted(p.name for p in tmp_path.rglob("t.*")) == ["t.csv", "t.json", "t.pkl"]
     assert (formats.pkl["t"], formats.json["t"], formats.csv["t"]) == ({1, 2}, [1, 2], "1,2")
     assert len(formats.csv) == 1
+
+
+def bytes_of(d):
+    """What the values of a cache take on the disk."""
+    return sum(path.stat().st_size for path in Path(d.data_cache.base_dir).rglob("*.pkl"))
+
+
+@pytest.mark.parametrize("bound", [1, 3_000, 100_000])
+def test_a_bound_in_bytes_is_never_exceeded_by_one_process(tmp_path, bound):
+    d = make_cached(tmp_path, max_cached_bytes=bound)
+    dice = random.Random(bound)
+    written = {}
+    for _ in range(150):
+        key = f"k{dice.randrange(60)}"
+        written[key,] = d[key] = dice.randbytes(dice.randrange(4000))
+        assert bytes_of(d) <= bound
+    assert dict(d.items()) == written
+    assert bytes_of(d) <= bound
+    assert bytes_of(d) > bound // 2 or bound < 4000
+
+
+def test_the_least_recently_used_bytes_go_first(tmp_path):
+    d = make_cached(tmp_path, max_cached_bytes=4_000)
+    for key in "abc":
+        d[key] = os.urandom(1000)
+    d["a"]
+    d["d"] = os.urandom(1500)
+    assert set(d.data_cache.keys()) == {("a",), ("d",)}
+
+
+def test_a_value_above_the_bound_displaces_no_other(tmp_path):
+    d = make_cached(tmp_path, max_cached_bytes=4_000, max_cached_items=3)
+    d["a"], d["big"] = b"1", os.urandom(5000)
+    assert len(d["big"]) == 5000
+    assert set(d.data_cache.keys()) == set(d.etag_cache.keys()) == {("a",)}
+    d.update(dict.fromkeys("bcdef", b""))
+    assert len(list(d.values())) == 7
+    assert len(d.data_cache) <= 3
+
+
+@pytest.mark.parametrize(("bound", "error"), [(0, ValueError), (-1, ValueError), (1e6, TypeError)])
+def test_a_bound_in_bytes_is_checked(tmp_path, bound, error):
+    with pytest.raises(error, match="max_cached_bytes"):
+        make_cached(tmp_path, max_cached_bytes=bound)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from persidict.core import BackendError as BackendError
     from persidict.core import ConcurrencyConflictError as ConcurrencyConflictError
     from persidict.core import ConditionalOperationResult as ConditionalOperationResult
+    from persidict.core import CopyCounts as CopyCounts
     from persidict.core import DecodingError as DecodingError
     from persidict.core import DeleteCurrentFlag as DeleteCurrentFlag
     from persidict.core import EmptyDict as EmptyDict
@@ -64,22 +65,30 @@ if TYPE_CHECKING:
     from persidict.core import PersiDictKey as PersiDictKey
     from persidict.core import RetrieveValueFlag as RetrieveValueFlag
     from persidict.core import SafeStrTuple as SafeStrTuple
+    from persidict.core import SigningKeys as SigningKeys
     from persidict.core import TransformingFunction as TransformingFunction
     from persidict.core import ValueNotRetrievedFlag as ValueNotRetrievedFlag
     from persidict.core import ValueType as ValueType
     from persidict.core import __version__ as __version__
     from persidict.core import decode_key_component as decode_key_component
+    from persidict.core import describe as describe
     from persidict.core import encode_key_component as encode_key_component
     from persidict.core import get_safe_chars as get_safe_chars
+    from persidict.core import open_store as open_store
+    from persidict.core import register_format as register_format
     from persidict.core import replace_unsafe_chars as replace_unsafe_chars
     from persidict.file import FileDirDict as FileDirDict
     from persidict.s3 import BasicS3Dict as BasicS3Dict
     from persidict.s3 import S3Dict as S3Dict
     from persidict.s3 import S3Dict_FileDirCached as S3Dict_FileDirCached
     from persidict.wrappers import AppendOnlyDictCached as AppendOnlyDictCached
+    from persidict.wrappers import ExpiringDict as ExpiringDict
+    from persidict.wrappers import Memoized as Memoized
     from persidict.wrappers import MutableDictCached as MutableDictCached
     from persidict.wrappers import OverlappingMultiDict as OverlappingMultiDict
     from persidict.wrappers import WriteOnceDict as WriteOnceDict
+    from persidict.wrappers import memoize as memoize
+    from persidict.wrappers import stable_digest as stable_digest
 
 # Hidden from type checkers: with a `__getattr__` in sight they would accept any misspelt name.
 else:

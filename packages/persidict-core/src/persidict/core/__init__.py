@@ -3,6 +3,8 @@
 from persidict.core._version import __version__
 from persidict.core.base import PersiDict
 from persidict.core.blobs import BlobDict
+from persidict.core.codecs import register_format
+from persidict.core.copying import CopyCounts
 from persidict.core.empty import EmptyDict
 from persidict.core.errors import (
     BackendError,
@@ -48,6 +50,7 @@ from persidict.core.keys import (
     replace_unsafe_chars,
 )
 from persidict.core.local import LocalBackend, LocalDict
+from persidict.core.opening import describe, open_store
 from persidict.core.primitives import ETagMismatch, Expected, StatLike
 from persidict.core.results import (
     ConditionalOperationResult,
@@ -58,6 +61,7 @@ from persidict.core.results import (
     TransformingFunction,
     ValueType,
 )
+from persidict.core.signing import SigningKeys
 
 __all__ = [
     "ALWAYS_RETRIEVE",
@@ -76,6 +80,7 @@ __all__ = [
     "BlobDict",
     "ConcurrencyConflictError",
     "ConditionalOperationResult",
+    "CopyCounts",
     "DecodingError",
     "DeleteCurrentFlag",
     "ETagConditionFlag",
@@ -103,6 +108,7 @@ __all__ = [
     "PersiDictKey",
     "RetrieveValueFlag",
     "SafeStrTuple",
+    "SigningKeys",
     "Stat",
     "StatLike",
     "TransformingFunction",
@@ -110,7 +116,10 @@ __all__ = [
     "ValueType",
     "__version__",
     "decode_key_component",
+    "describe",
     "encode_key_component",
     "get_safe_chars",
+    "open_store",
+    "register_format",
     "replace_unsafe_chars",
 ]

@@ -8,16 +8,20 @@ NAMES_BY_PART = {
         "ALWAYS_RETRIEVE ANY_ETAG DELETE_CURRENT ETAG_HAS_CHANGED ETAG_IS_THE_SAME IF_ETAG_CHANGED "
         "ITEM_NOT_AVAILABLE KEEP_CURRENT NEVER_RETRIEVE VALUE_NOT_RETRIEVED "
         "AlwaysRetrieveFlag AnyETagFlag BackendError ConcurrencyConflictError "
-        "ConditionalOperationResult DecodingError DeleteCurrentFlag ETagConditionFlag "
+        "ConditionalOperationResult CopyCounts DecodingError DeleteCurrentFlag ETagConditionFlag "
         "ETagHasChangedFlag ETagIfExists ETagIsTheSameFlag ETagValue EmptyDict EncodingError "
         "IfETagChangedRetrieveFlag ItemNotAvailableFlag Joker KeepCurrentFlag LocalBackend "
         "LocalDict MutationPolicyError NeverRetrieveFlag NonEmptyPersiDictKey "
         "NonEmptySafeStrTuple OperationResult PersiDict PersiDictError PersiDictKey "
-        "RetrieveValueFlag SafeStrTuple TransformingFunction ValueNotRetrievedFlag ValueType "
-        "__version__ decode_key_component encode_key_component get_safe_chars replace_unsafe_chars"
+        "RetrieveValueFlag SafeStrTuple SigningKeys TransformingFunction ValueNotRetrievedFlag "
+        "ValueType __version__ decode_key_component describe encode_key_component get_safe_chars "
+        "open_store register_format replace_unsafe_chars"
     ),
     "file": "FileDirDict",
-    "wrappers": "AppendOnlyDictCached MutableDictCached OverlappingMultiDict WriteOnceDict",
+    "wrappers": (
+        "AppendOnlyDictCached ExpiringDict Memoized MutableDictCached OverlappingMultiDict "
+        "WriteOnceDict memoize stable_digest"
+    ),
     "s3": "BasicS3Dict S3Dict S3Dict_FileDirCached",
 }
 

@@ -12,24 +12,29 @@ from itertools import groupby
 from typing import Any, Self, TypeVar, overload
 
 from persidict.core.conditional import refuse_joker
+from persidict.core.copying import CopyingOperations
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import ANY_ETAG, DELETE_CURRENT, ITEM_NOT_AVAILABLE, Joker
 from persidict.core.keys import (
     NonEmptyPersiDictKey,
     NonEmptySafeStrTuple,
     PersiDictKey,
+    SafeStrTuple,
     as_prefix,
     trusted_key,
 )
+from persidict.core.notebook import NotebookViews
 from persidict.core.primitives import ETagMismatch
-from persidict.core.reading import ReadingOperations, closable
+from persidict.core.reading import closable
 from persidict.core.results import ValueType
 
 _Default = TypeVar("_Default")
 _MISSING: Any = object()
 
 
-class PersiDict(ReadingOperations[ValueType], MutableMapping[NonEmptySafeStrTuple, ValueType]):
+class PersiDict(
+    NotebookViews, CopyingOperations[ValueType], MutableMapping[NonEmptySafeStrTuple, ValueType]
+):
     """A persistent dict; the base class of all stores and wrappers.
 
     A store implements the five primitives of `persidict.core.primitives.Primitives`
@@ -265,14 +270,12 @@ class PersiDict(ReadingOperations[ValueType], MutableMapping[NonEmptySafeStrTupl
             >>> list(d.get_subdict("users"))
             [NonEmptySafeStrTuple(('alice',))]
         """
-        view = self.__copy__()
-        view._prefix = self._prefix + as_prefix(prefix_key)
-        return view
+        return self._at(self._prefix + as_prefix(prefix_key))
 
     def subdicts(self) -> dict[str, Self]:
         """Return the sub-dict of every first component that a key has."""
         components = self._first_components(self._prefix)
-        return {component: self.get_subdict(component) for component in components}
+        return {name: self._at(trusted_key((*self._prefix, name))) for name in components}
 
     # The dict itself
 
@@ -300,6 +303,9 @@ class PersiDict(ReadingOperations[ValueType], MutableMapping[NonEmptySafeStrTupl
         params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
         return f"{type(self).__name__}({params})"
 
+    # IPython looks for it only up to the class that defines __repr__.
+    _repr_pretty_ = NotebookViews._repr_pretty_
+
     def __str__(self) -> str:
         return str(dict(self.items()))
 
@@ -311,9 +317,16 @@ class PersiDict(ReadingOperations[ValueType], MutableMapping[NonEmptySafeStrTupl
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         raise TypeError(
-            f"a {type(self).__name__} can't be pickled; send what get_params() returns "
-            "and open the store again with it"
+            f"a {type(self).__name__} can't be pickled; send what persidict.describe() returns of "
+            "it and open the store again with persidict.open_store() (or, as Python objects, what "
+            "get_params() returns)"
         )
+
+    def _at(self, prefix: SafeStrTuple) -> Self:
+        """Return a view of what is below a complete prefix."""
+        view = self.__copy__()
+        view._prefix = prefix
+        return view
 
     def _is_same_store(self, other: object) -> bool:
         if self is other:

@@ -13,12 +13,31 @@ from persidict.core.flags import VALUE_NOT_RETRIEVED, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 from persidict.core.primitives import Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
+from persidict.core.signing import SigningKey, SigningKeys, refuse_signed
 
 _NONCE_BYTES = 16
 
 
 class BlobDict(PersiDict[ValueType]):
-    """A store that keeps bytes: it implements `_get` and `_put` instead of `_load` and `_store`."""
+    """A store that keeps bytes: it implements `_get` and `_put` instead of `_load` and `_store`.
+
+    Args:
+        append_only: See `PersiDict`, as for the next two.
+        base_class_for_values: Refuse values that are not instances of this class.
+        serialization_format: How values become bytes.
+        signing_key: A secret of at least 16 bytes, or several: every value is signed with the
+            first, and refused before it is decoded unless one of them has signed it for its key
+            and format. None: no signatures.
+        object_tags: False makes ``"json"`` refuse, in what is written and in what is read, the
+            tags of objects, which can run code.
+        max_inflated_bytes: What a compressed value may inflate to; larger ones are stored
+            uncompressed, and refused when they are read. None: no bound.
+
+    Raises:
+        TypeError: `signing_key` or `max_inflated_bytes` is of a wrong type.
+        ValueError: A key is too short, the bound is not positive, or `object_tags` is False for
+            a format that runs code all the same.
+    """
 
     # Set it where a version is known by its bytes alone, so that equal values must differ.
     _needs_nonce: ClassVar[bool] = False
@@ -29,13 +48,29 @@ class BlobDict(PersiDict[ValueType]):
         append_only: bool = False,
         base_class_for_values: type[ValueType] | None = None,
         serialization_format: str = "pkl",
+        signing_key: SigningKey | None = None,
+        object_tags: bool = True,
+        max_inflated_bytes: int | None = 2**30,
     ) -> None:
         super().__init__(
             append_only=append_only,
             base_class_for_values=base_class_for_values,
             serialization_format=serialization_format,
         )
-        self._codec = codec_for(serialization_format, base_class_for_values)
+        self._signing = None if signing_key is None else SigningKeys(signing_key)
+        self.object_tags = bool(object_tags)
+        self.max_inflated_bytes = _checked_bound(max_inflated_bytes)
+        self._codec = codec_for(
+            serialization_format,
+            base_class_for_values,
+            object_tags=self.object_tags,
+            max_inflated_bytes=max_inflated_bytes,
+        )
+
+    @property
+    def signing_key(self) -> SigningKeys | None:
+        """The keys that were given, hidden; a sub-dict's, for opening it as a store of its own."""
+        return self._signing and self._signing.at(self._prefix)
 
     @abstractmethod
     def _get(
@@ -63,9 +98,14 @@ class BlobDict(PersiDict[ValueType]):
         return self._put(key, self._encoded(key, value), expected)
 
     def _encoded(self, key: NonEmptySafeStrTuple, value: ValueType) -> bytes:
+        """Return what is stored of a value."""
+        return b"".join(self._encoded_pieces(key, value))
+
+    def _encoded_pieces(self, key: NonEmptySafeStrTuple, value: ValueType) -> list[bytes]:
+        """Return the same in pieces, for stores that can do without a copy of a large value."""
         nonce = os.urandom(_NONCE_BYTES) if self._needs_nonce else b""
         try:
-            return self._codec.encode(value, nonce)
+            pieces = self._codec.encode(value, nonce)
         except (MemoryError, ImportError):
             raise
         except Exception as error:
@@ -75,12 +115,18 @@ class BlobDict(PersiDict[ValueType]):
                 key=self._shown(key),
                 serialization_format=self.serialization_format,
             ) from error
+        if self._signing is not None:
+            pieces.insert(0, self._signing.header(key, self.serialization_format, pieces))
+        return pieces
 
     def _decoded(self, key: NonEmptySafeStrTuple, data: bytes) -> ValueType:
         try:
+            if self._signing is not None:
+                data = self._signing.verified(key, self.serialization_format, data)
+            else:
+                refuse_signed(data)
             return self._codec.decode(data)  # type: ignore[no-any-return]  # as it was stored
-        except MemoryError:
-            raise
+        # Also a MemoryError: damaged bytes can ask for any amount of memory.
         except Exception as error:
             raise DecodingError(
                 f"the value of {self._shown(key)!r} can't be read as "
@@ -97,3 +143,13 @@ class BlobDict(PersiDict[ValueType]):
 
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _checked_bound(bound: object) -> int | None:
+    if bound is None:
+        return None
+    if not isinstance(bound, int) or isinstance(bound, bool):
+        raise TypeError(f"max_inflated_bytes must be an int or None, got {type(bound).__name__}")
+    if bound <= 0:
+        raise ValueError(f"max_inflated_bytes must be positive, got {bound}")
+    return bound

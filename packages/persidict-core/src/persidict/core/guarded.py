@@ -23,16 +23,16 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
+from persidict.core.log import debug
 from persidict.core.primitives import ETagMismatch, Primitives
 from persidict.core.results import ConditionalOperationResult, ETagIfExists, ValueType
 
 _CONDITIONS = (ANY_ETAG, ETAG_IS_THE_SAME, ETAG_HAS_CHANGED)
 _RETRIEVALS = (ALWAYS_RETRIEVE, NEVER_RETRIEVE, IF_ETAG_CHANGED)
 
-# Seconds: the first pause after a conflict, and the longest.
+# Seconds: the ceiling of the first pause after a conflict, and what the later ones share.
 _FIRST_PAUSE = 0.0005
-_LONGEST_PAUSE = 0.05
-# Some two seconds.
+_PATIENCE = 0.03
 _MOST_INSERTS = 100
 
 _Seen: TypeAlias = "tuple[ValueType | ItemNotAvailableFlag | ValueNotRetrievedFlag, ETagIfExists]"
@@ -103,9 +103,15 @@ class GuardedLoop(Primitives[ValueType]):
         self._pause(key, attempts)
 
     def _pause(self, key: NonEmptySafeStrTuple, attempts: int) -> None:
-        """Let others finish before the next attempt, longer after each conflict."""
+        """Let others finish before the next attempt.
+
+        The first pauses grow, so that a few at a time try; later ones shrink again, so that who
+        has lost most often comes first. Without that, winners (who never pause) go on winning.
+        """
+        debug("persidict.core", "attempt %d at %r met somebody else's change", attempts, key)
         # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-        ceiling = min(_FIRST_PAUSE * 2 ** min(attempts, 10), _LONGEST_PAUSE)
+        shrinking = max(_PATIENCE / attempts, _FIRST_PAUSE)
+        ceiling = min(_FIRST_PAUSE * 2 ** min(attempts, 10), shrinking)
         time.sleep(ceiling * random.random())
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from persidict.core.codecs import missing_package
+from persidict.core.inflating import check_arrays
 from persidict.core.sameness import same
 
 orjson: Any
@@ -22,34 +23,51 @@ _ATOMS = frozenset({str, int, bool, type(None)})
 _CONTAINERS = frozenset({list, dict})
 # jsonpickle's tags: they would be taken for instructions when read back.
 _TAGS = (b'"py/', b'"json://')
+_TAG_KEYS = ("py/", "json://")
 # An integer that may be beyond 64 bits, which orjson would read as a float.
 _LONG_INTEGER = re.compile(rb"\d{19}")
 # orjson gives up at 254.
 _DEEPEST = 200
+_REFUSED = ", which can run code when it is read and object_tags=False refuses"
 # Two bits of nonce per white-space character.
 _BLANKS = b" \t\n\r"
 _TO_BLANKS = [bytes(_BLANKS[byte >> shift & 3] for shift in (6, 4, 2, 0)) for byte in range(256)]
 
 
 class JsonCodec:
-    """JSON text, indented, in UTF-8."""
+    """JSON text, indented, in UTF-8.
 
-    def encode(self, value: Any, nonce: bytes) -> bytes:
+    Args:
+        object_tags: Whether values that JSON has no form for are written with jsonpickle's tags,
+            and tags obeyed in what is read. They can name any class and call any function.
+        max_inflated_bytes: What compressed arrays may inflate to.
+    """
+
+    def __init__(self, *, object_tags: bool = True, max_inflated_bytes: int | None = None) -> None:
+        self._object_tags = object_tags
+        self._limit = max_inflated_bytes
+
+    def encode(self, value: Any, nonce: bytes) -> list[bytes]:
         """Return the value as JSON text that reads back equal, or raise why there is none."""
         data = _plain(value)
         if data is None:
-            data = _tagged(value)
+            data = _tagged(value) if self._object_tags else _untagged(value)
             if not same(self.decode(data), value):
                 raise TypeError(
                     f"a {type(value).__qualname__} like this does not come back equal from JSON; "
                     "serialization_format 'pkl' can store it"
                 )
-        return data + b"\n" + b"".join([_TO_BLANKS[byte] for byte in nonce])
+        return [data, b"\n" + b"".join([_TO_BLANKS[byte] for byte in nonce])]
 
     def decode(self, data: bytes) -> Any:
         """Return the value of a JSON text, with or without jsonpickle's tags."""
         if _TAGS[0] in data or _TAGS[1] in data:
-            return _restored(json.loads(data), data)
+            flat = json.loads(data)
+            if self._object_tags:
+                check_arrays(flat, self._limit)
+                return _restored(flat, data)
+            _refuse_tags(flat)
+            return flat
         if orjson is None or _LONG_INTEGER.search(data):
             return json.loads(data)
         try:
@@ -94,6 +112,48 @@ def _is_plain(value: Any, depth: int) -> bool:
     if kinds <= _ATOMS:
         return True
     return all(_is_plain(item, depth + 1) for item in value)
+
+
+def _untagged(value: Any) -> bytes:
+    """Return JSON without tags also for what strict JSON lacks: NaN, long integers."""
+    data = json.dumps(value, ensure_ascii=True, indent=2, default=_refuse_object).encode()
+    _refuse_objects(value)  # a finite one: JSON has refused cycles
+    return data
+
+
+def _refuse_object(value: Any) -> NoReturn:
+    raise TypeError(f"a {type(value).__qualname__} needs object tags{_REFUSED}")
+
+
+def _refuse_objects(value: Any) -> None:
+    """Refuse what JSON would take for something else, such as tuples."""
+    pending = [value]
+    while pending:
+        node = pending.pop()
+        kind = type(node)
+        if kind is list:
+            pending.extend(node)
+        elif kind is dict:
+            for key in node:
+                if type(key) is not str or key.startswith(_TAG_KEYS):
+                    raise TypeError(f"the key {key!r:.50} of a dict needs object tags{_REFUSED}")
+            pending.extend(node.values())
+        elif kind is not float and kind not in _ATOMS:
+            _refuse_object(node)
+
+
+def _refuse_tags(flat: Any) -> None:
+    """Refuse text whose tags another reader would obey."""
+    pending = [flat]
+    while pending:
+        node = pending.pop()
+        if type(node) is dict:
+            for key in node:
+                if key.startswith(_TAG_KEYS):
+                    raise ValueError(f"it has the object tag {key!r:.50}{_REFUSED}")
+            pending.extend(node.values())
+        elif type(node) is list:
+            pending.extend(node)
 
 
 def _tagged(value: Any) -> bytes:

@@ -60,7 +60,7 @@ class SafeStrTuple(tuple[str, ...]):
             # The common case first: one plain string.
             if type(part) is str and is_component(part):
                 return tuple.__new__(cls, (part,))
-            if isinstance(part, SafeStrTuple) and len(part):
+            if type(part) in _CHECKED and len(part):
                 return part if type(part) is cls else tuple.__new__(cls, part)
         components: list[str] = []
         _flatten(parts, components, 0)
@@ -143,6 +143,9 @@ class NonEmptySafeStrTuple(SafeStrTuple):
         return key  # type: ignore[return-value]  # made as cls
 
 
+# The classes whose components are surely valid; a class derived from them may do as it likes.
+_CHECKED = (SafeStrTuple, NonEmptySafeStrTuple)
+
 # What is accepted where a prefix or a key is asked for. Recursive: sequences may nest.
 PersiDictKey: TypeAlias = "SafeStrTuple | str | Sequence[PersiDictKey]"
 NonEmptyPersiDictKey: TypeAlias = "NonEmptySafeStrTuple | str | Sequence[NonEmptyPersiDictKey]"
@@ -150,7 +153,10 @@ NonEmptyPersiDictKey: TypeAlias = "NonEmptySafeStrTuple | str | Sequence[NonEmpt
 
 def as_prefix(key: PersiDictKey) -> SafeStrTuple:
     """Return `key` as a `SafeStrTuple`, itself if it is one already."""
-    return key if isinstance(key, SafeStrTuple) else SafeStrTuple(key)
+    # `in` would not tell type checkers.
+    return (
+        key if type(key) is NonEmptySafeStrTuple or type(key) is SafeStrTuple else SafeStrTuple(key)
+    )
 
 
 def trusted_key(components: tuple[str, ...]) -> NonEmptySafeStrTuple:
@@ -246,7 +252,7 @@ def _flatten(parts: Sequence[Any], components: list[str], depth: int) -> None:
     if depth > _MAX_NESTING:
         raise ValueError(f"a key nests sequences at most {_MAX_NESTING} deep")
     for part in parts:
-        if isinstance(part, SafeStrTuple):
+        if type(part) in _CHECKED:
             components.extend(part)
         elif isinstance(part, str):
             components.append(_checked(part))

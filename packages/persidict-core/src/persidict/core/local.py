@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -17,6 +16,7 @@ from persidict.core.flags import (
     AnyETagFlag,
     ValueNotRetrievedFlag,
 )
+from persidict.core.forks import new_lock
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.primitives import ETagMismatch, Expected
 from persidict.core.results import ETagValue, Stat, ValueType
@@ -44,7 +44,7 @@ class LocalBackend:
     def __init__(self) -> None:
         self.prefix = SafeStrTuple()
         self._formats: dict[str, dict[NonEmptySafeStrTuple, _Item]] = {}
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._versions = count(1)
 
     def items_of(self, serialization_format: str) -> dict[NonEmptySafeStrTuple, _Item]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, Generic, Protocol, TypeAlias
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias
 
 from persidict.core.codecs import check_format
 from persidict.core.flags import (
@@ -52,6 +52,9 @@ class Primitives(ABC, Generic[ValueType]):
     several threads at once. Infrastructure failures are raised as `BackendError`.
     """
 
+    # Constructor parameters that `describe` must leave out although they are plain texts.
+    _secret_params: ClassVar[frozenset[str]] = frozenset()
+
     def __init__(
         self,
         *,
@@ -65,7 +68,7 @@ class Primitives(ABC, Generic[ValueType]):
             )
         check_format(serialization_format, base_class_for_values)
         self.append_only = bool(append_only)
-        self.base_class_for_values = base_class_for_values
+        self.base_class_for_values: type[ValueType] | None = base_class_for_values
         self.serialization_format = serialization_format
         self._prefix = SafeStrTuple()
 

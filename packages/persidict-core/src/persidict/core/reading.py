@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import heapq
 import random
+import sys
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from contextlib import closing
+from itertools import islice
+from math import log, log1p
+from operator import itemgetter
 from typing import Any, TypeVar, overload
 
 from persidict.core.conditional import ConditionalOperations
@@ -164,11 +168,17 @@ class ReadingOperations(ConditionalOperations[ValueType], Mapping[NonEmptySafeSt
 
     def random_key(self) -> NonEmptySafeStrTuple | None:
         """Return a key drawn uniformly with the `random` module, or None if there is none."""
-        chosen = None
-        # Reservoir sampling: R (Vitter, "Random sampling with a reservoir", 1985) for one.
-        for count, key in enumerate(self, start=1):
-            if random.random() * count < 1:
-                chosen = key
+        # Reservoir sampling: L (Li, "Reservoir-sampling algorithms of time complexity
+        # O(n(1+log(N/n)))", 1994) for one. It draws how many keys to skip, not a number for each.
+        keys = iter(self)
+        chosen, found = None, next(keys, None)
+        weight = 1.0
+        while found is not None:
+            chosen = found
+            weight *= 1.0 - random.random()
+            # log1p(-1) does not exist; what is one in doubles skips nothing.
+            skipped = 0 if weight == 1.0 else log(1.0 - random.random()) / log1p(-weight)
+            found = next(islice(keys, min(int(skipped), sys.maxsize), None), None)
         return chosen
 
     def _known_stat(self, key: NonEmptyPersiDictKey) -> StatLike:
@@ -191,7 +201,7 @@ class ReadingOperations(ConditionalOperations[ValueType], Mapping[NonEmptySafeSt
             yield (trusted_key(key[depth:]) if depth else key), value, stat
 
     def _by_time(self, max_n: int | None, *, newest: bool) -> list[NonEmptySafeStrTuple]:
-        pairs = ((timestamp, key) for key, timestamp in self.keys_and_timestamps())
+        pairs = map(itemgetter(1, 0), self.keys_and_timestamps())
         if max_n is None:
             return [key for _, key in sorted(pairs, reverse=newest)]
         choose = heapq.nlargest if newest else heapq.nsmallest

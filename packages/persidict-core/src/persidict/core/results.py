@@ -32,6 +32,8 @@ class Stat(NamedTuple):
     etag: ETagValue
     timestamp: float
     """POSIX seconds of the last write."""
+    size: int | None = None
+    """Bytes that the item takes, if that is known without asking."""
 
 
 class OperationResult(NamedTuple, Generic[ValueType]):

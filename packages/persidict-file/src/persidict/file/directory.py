@@ -9,8 +9,9 @@ import errno
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +22,12 @@ BY_DESCRIPTOR = sys.platform != "win32"
 _NO_DIRECTORY_LOCKS = {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOTSUP, errno.EISDIR}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 LOCK_NAME = "+lock"
+_JUNCTION = 0xA0000003  # stat.IO_REPARSE_TAG_MOUNT_POINT, which only Windows has
+# Nanoseconds; FAT counts in two seconds, most others in milliseconds.
+_LONGEST_TICK = 2 * 10**9
+_MOST_SETTLED = 4096
+_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 class Directory:
@@ -40,6 +47,7 @@ class Directory:
             self._at: dict[str, Any] = {"dir_fd": self._fd}
         else:
             self._at = {}
+            _refuse_links(root, names)
             if not os.path.isdir(self.path):
                 if make is None:
                     raise FileNotFoundError(errno.ENOENT, "no such directory", self.path)
@@ -63,6 +71,10 @@ class Directory:
             info = os.stat(self._named(name), **self._at)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return None  # a symlink to itself
+            raise
         return info if stat.S_ISREG(info.st_mode) else None
 
     def occupied(self, name: str) -> bool:
@@ -107,6 +119,14 @@ class Directory:
         """Delete a file."""
         os.unlink(self._named(name), **self._at)
 
+    def remove_empty(self, name: str) -> bool:
+        """Remove a directory in here, and tell whether it was there and empty."""
+        try:
+            os.rmdir(self._named(name), **self._at)
+        except OSError:
+            return False
+        return True
+
     def sync(self) -> None:
         """Make all changes of names in here survive a power loss."""
         if BY_DESCRIPTOR:
@@ -131,10 +151,14 @@ class Directory:
                 finally:
                     unlock()
                 return
-        descriptor = os.open(self._named(LOCK_NAME), os.O_RDWR | os.O_CREAT, 0o666, **self._at)
+        flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
+        descriptor = os.open(self._named(LOCK_NAME), flags, 0o666, **self._at)
         try:
-            lock_file(descriptor)
-            yield
+            unlock = lock_file(descriptor)
+            try:
+                yield
+            finally:
+                unlock()
         finally:
             os.close(descriptor)
 
@@ -143,36 +167,66 @@ class Directory:
 
 
 class DirectoryMaker:
-    """Makes directories with a mode, and syncs the parents where they shall survive."""
+    """Makes directories with a mode, and sees that those on the way to an item survive.
+
+    That a directory is there does not say that its name is on the disk: whoever made it may
+    have died before syncing, or not sync at all.
+    """
 
     def __init__(self, mode: int, *, durable: bool) -> None:
         self._mode = mode
-        self._durable = durable
+        self._durable = durable and BY_DESCRIPTOR
+        self._is_root_settled = False
+        # Directories whose entries are all on the disk as long as their time is this one.
+        self._settled: dict[tuple[int, int], int] = {}
 
     def path(self, path: str) -> None:
         """Make a directory and its parents."""
+        self._is_root_settled = False
         parent = os.path.dirname(path)
         if parent != path and not os.path.isdir(parent):
             self.path(parent)
-        try:
+        with suppress(FileExistsError):
             os.mkdir(path, self._mode)
-        except FileExistsError:
+
+    def below(self, descriptor: int, name: str) -> None:
+        """Make one directory in an open one."""
+        with suppress(FileExistsError):
+            os.mkdir(name, self._mode, dir_fd=descriptor)
+
+    def settle(self, descriptor: int) -> None:
+        """Bring the entries of an open directory to the disk, if they aren't surely there."""
+        if not self._durable:
             return
-        if self._durable and BY_DESCRIPTOR:
-            descriptor = os.open(parent, os.O_RDONLY)
+        info = os.fstat(descriptor)
+        identity = info.st_dev, info.st_ino
+        if self._settled.get(identity) == info.st_mtime_ns:
+            return
+        sync(descriptor)
+        # Changes within one tick of the file system's clock share their time.
+        if time.time_ns() - info.st_mtime_ns > _LONGEST_TICK:
+            if len(self._settled) >= _MOST_SETTLED:
+                self._settled.clear()
+            self._settled[identity] = info.st_mtime_ns
+
+    def settle_root(self, root: str) -> None:
+        """Do so, once, with the directories that lead to the root on its file system."""
+        if not self._durable or self._is_root_settled:
+            return
+        path, device = root, os.stat(root).st_dev
+        while (parent := os.path.dirname(path)) != path:
+            if os.stat(parent).st_dev != device:
+                break
+            path = parent
+            try:
+                descriptor = os.open(path, os.O_RDONLY)
+            except PermissionError:
+                continue  # then it is not ours, and was there before
             try:
                 sync(descriptor)
             finally:
                 os.close(descriptor)
-
-    def below(self, descriptor: int, name: str) -> None:
-        """Make one directory in an open one."""
-        try:
-            os.mkdir(name, self._mode, dir_fd=descriptor)
-        except FileExistsError:
-            return
-        if self._durable:
-            sync(descriptor)
+        self._is_root_settled = True
 
 
 def sync(descriptor: int) -> None:
@@ -188,8 +242,6 @@ def sync(descriptor: int) -> None:
 
 def replace_shared(source: str, target: str) -> None:
     """Replace a file on Windows, where that fails while somebody has it open for a moment."""
-    import time
-
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -202,25 +254,62 @@ def replace_shared(source: str, target: str) -> None:
             return
 
 
+def _refuse_links(root: str, names: list[str]) -> None:
+    """Refuse what Windows would follow: symlinks and junctions on the way to a directory."""
+    path = root
+    for name in names:
+        path = os.path.join(path, name)
+        try:
+            info = os.lstat(path)
+        except OSError:
+            return  # it will be made, or said to be missing
+        if stat.S_ISLNK(info.st_mode) or getattr(info, "st_reparse_tag", 0) == _JUNCTION:
+            raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", path)
+
+
 def _open_below(root: str, names: list[str], make: DirectoryMaker | None) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY
-    try:
-        descriptor = os.open(root, flags)
-    except FileNotFoundError:
-        if make is None:
-            raise
-        make.path(root)
-        descriptor = os.open(root, flags)
+    descriptor = _open_root(root, make)
     for name in names:
         try:
-            try:
-                below = os.open(name, flags | os.O_NOFOLLOW, dir_fd=descriptor)
-            except FileNotFoundError:
-                if make is None:
-                    raise
-                make.below(descriptor, name)
-                below = os.open(name, flags | os.O_NOFOLLOW, dir_fd=descriptor)
+            below = _open_in(descriptor, name, make)
         finally:
             os.close(descriptor)
         descriptor = below
     return descriptor
+
+
+def _open_root(root: str, make: DirectoryMaker | None) -> int:
+    try:
+        descriptor = os.open(root, _DIRECTORY)
+    except FileNotFoundError:
+        if make is None:
+            raise
+        make.path(root)
+        descriptor = os.open(root, _DIRECTORY)
+    if make is not None:
+        with _closed_on_error(descriptor):
+            make.settle_root(root)
+    return descriptor
+
+
+def _open_in(descriptor: int, name: str, make: DirectoryMaker | None) -> int:
+    try:
+        below = os.open(name, _DIRECTORY | NO_FOLLOW, dir_fd=descriptor)
+    except FileNotFoundError:
+        if make is None:
+            raise
+        make.below(descriptor, name)
+        below = os.open(name, _DIRECTORY | NO_FOLLOW, dir_fd=descriptor)
+    if make is not None:
+        with _closed_on_error(below):
+            make.settle(descriptor)
+    return below
+
+
+@contextmanager
+def _closed_on_error(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        os.close(descriptor)
+        raise

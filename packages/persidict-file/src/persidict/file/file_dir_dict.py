@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
-from operator import itemgetter
 
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
 from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE, AnyETagFlag
-from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
+from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
 from persidict.core.primitives import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
+from persidict.core.signing import SigningKey
 from persidict.file.directory import Directory, DirectoryMaker
-from persidict.file.paths import MAX_FORMAT_LENGTH, Layout
-from persidict.file.scan import directories_below, entries_below, first_components
+from persidict.file.paths import MAX_FORMAT_LENGTH, Layout, unparsed
+from persidict.file.scan import directories_below, first_components, items_below
 from persidict.file.stats import EntryStat, FileStat
 from persidict.file.temporary import TemporaryFile, sweep
 
 # Without O_NONBLOCK, opening a FIFO would wait for a writer.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# What opening a socket gives, or, on Windows, a directory.
+_NO_FILE = {errno.ENXIO, errno.EOPNOTSUPP, errno.EACCES}
 _MAX_DIGEST_LEN = 26
 # How often a directory may be removed as empty before a file gets into it.
 _MAX_REMOVALS = 1000
-# Files deleted under one lock.
-_ERASED_AT_ONCE = 256
+# Files deleted before their directory is synced, and under one lock.
+_SYNCED_AT_ONCE = 4096
+_LOCKED_AT_ONCE = 256
+# Bytes from which on a call for each piece costs less than joining them.
+_WRITTEN_APART = 1 << 18
 
 
 class FileDirDict(BlobDict[ValueType]):
@@ -49,6 +55,13 @@ class FileDirDict(BlobDict[ValueType]):
             the death of processes.
         dir_mode: Permission bits of the directories it makes; files get those of them that
             make sense for files. The default makes new stores private to the user.
+        signing_key: A secret of at least 16 bytes, or several: every value is signed with the
+            first, and refused before it is decoded unless one of them has signed it for its key
+            and format. None: no signatures.
+        object_tags: False makes ``"json"`` refuse, in what is written and in what is read, the
+            tags of objects, which can run code.
+        max_inflated_bytes: What a compressed value may inflate to; larger ones are stored
+            uncompressed, and refused when they are read. None: no bound.
 
     Raises:
         ValueError: `base_dir` is empty or no directory, or `digest_len` is out of range.
@@ -75,11 +88,17 @@ class FileDirDict(BlobDict[ValueType]):
         base_class_for_values: type[ValueType] | None = None,
         durable: bool = True,
         dir_mode: int = 0o700,
+        signing_key: SigningKey | None = None,
+        object_tags: bool = True,
+        max_inflated_bytes: int | None = 2**30,
     ) -> None:
         super().__init__(
             append_only=append_only,
             base_class_for_values=base_class_for_values,
             serialization_format=serialization_format,
+            signing_key=signing_key,
+            object_tags=object_tags,
+            max_inflated_bytes=max_inflated_bytes,
         )
         if len(serialization_format) > MAX_FORMAT_LENGTH:
             raise ValueError(
@@ -90,6 +109,10 @@ class FileDirDict(BlobDict[ValueType]):
             raise TypeError(f"digest_len must be an int, got {type(digest_len).__name__}")
         if digest_len < 0:
             raise ValueError(f"digest_len must not be negative, got {digest_len}")
+        if not isinstance(dir_mode, int) or isinstance(dir_mode, bool):
+            raise TypeError(f"dir_mode must be an int, got {dir_mode!r:.100}")
+        if not 0 <= dir_mode <= 0o7777:
+            raise ValueError(f"dir_mode must be permission bits such as 0o700, got {dir_mode}")
         self._root = _absolute(base_dir)
         self.digest_len = digest_len
         self.durable = bool(durable)
@@ -109,6 +132,8 @@ class FileDirDict(BlobDict[ValueType]):
         except (FileNotFoundError, NotADirectoryError) as error:
             raise KeyError(key) from error
         except OSError as error:
+            if _is_no_file(self._where(key), error):
+                raise KeyError(key) from error
             raise self._failure("look up", key, error) from error
         if not stat.S_ISREG(info.st_mode):
             raise KeyError(key)
@@ -117,8 +142,13 @@ class FileDirDict(BlobDict[ValueType]):
     def _get(
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
     ) -> tuple[bytes | None, FileStat]:
+        return self._get_from(self._where(key), key, known)
+
+    def _get_from(
+        self, path: str, key: NonEmptySafeStrTuple, known: ETagValue | None
+    ) -> tuple[bytes | None, FileStat]:
         try:
-            descriptor = os.open(self._where(key), _READ)
+            descriptor = os.open(path, _READ)
             try:
                 info = os.fstat(descriptor)
                 if not stat.S_ISREG(info.st_mode):
@@ -132,9 +162,34 @@ class FileDirDict(BlobDict[ValueType]):
         except (FileNotFoundError, NotADirectoryError) as error:
             raise KeyError(key) from error
         except OSError as error:
+            if _is_no_file(path, error):
+                raise KeyError(key) from error
             raise self._failure("read", key, error) from error
 
+    def _load_many(
+        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
+    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
+        for key, listed in wanted:
+            path = listed.path if isinstance(listed, EntryStat) else self._where(key)
+            try:
+                data, found = self._get_from(path, key, None)
+            except KeyError:
+                continue
+            yield key, self._decoded(key, data), found  # type: ignore[arg-type]  # nothing is known
+
+    def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> FileStat:
+        pieces = self._encoded_pieces(key, value)
+        if sum(map(len, pieces)) < _WRITTEN_APART:
+            return self._put(key, b"".join(pieces), expected)
+        return self._put_pieces(key, pieces, expected)
+
     def _put(self, key: NonEmptySafeStrTuple, data: bytes, expected: Expected) -> FileStat:
+        return self._put_pieces(key, [data], expected)
+
+    def _put_pieces(
+        self, key: NonEmptySafeStrTuple, pieces: list[bytes], expected: Expected
+    ) -> FileStat:
+        """Write bytes as `_put` does; in pieces, so that large values are never copied."""
         *directories, name = self._layout.path(key)
         try:
             self._refuse_early(key, expected)
@@ -142,7 +197,7 @@ class FileDirDict(BlobDict[ValueType]):
                 self._swept.append(True)
                 sweep(self._root)
             temporary = TemporaryFile(
-                self._root, data, self._make, self.dir_mode & 0o666, durable=self.durable
+                self._root, pieces, self._make, self.dir_mode & 0o666, durable=self.durable
             )
             try:
                 for _ in range(_MAX_REMOVALS):
@@ -201,10 +256,12 @@ class FileDirDict(BlobDict[ValueType]):
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
         """Delete neighbours under one lock, and sync each directory once."""
-        paths = map(self._layout.path, keys)
+        self._erase_paths(map(self._layout.path, keys))
+
+    def _erase_paths(self, paths: Iterable[list[str]]) -> None:
         try:
             for parent, group in groupby(paths, key=lambda path: path[:-1]):
-                while batch := [path[-1] for path in islice(group, _ERASED_AT_ONCE)]:
+                while batch := [path[-1] for path in islice(group, _SYNCED_AT_ONCE)]:
                     self._erase_batch(parent, batch)
                 self._remove_empty(parent)
         except OSError as error:
@@ -213,10 +270,11 @@ class FileDirDict(BlobDict[ValueType]):
     def _erase_batch(self, directories: list[str], names: list[str]) -> None:
         try:
             with Directory(self._root, directories, None) as directory:
-                with directory.locked():
-                    for name in names:
-                        if directory.regular(name) is not None:
-                            directory.unlink(name)
+                for start in range(0, len(names), _LOCKED_AT_ONCE):
+                    with directory.locked():
+                        for name in names[start : start + _LOCKED_AT_ONCE]:
+                            if directory.regular(name) is not None:
+                                directory.unlink(name)
                 if self.durable:
                     directory.sync()
         except (FileNotFoundError, NotADirectoryError):
@@ -228,18 +286,35 @@ class FileDirDict(BlobDict[ValueType]):
         Raises:
             MutationPolicyError: The dict is append-only, be it empty or not.
         """
-        super().clear()
+        self._check_mutable()
+        self._erase_paths(self._listed_paths())
         try:
             for path in directories_below(self._directory(self._prefix), self._layout):
-                _remove_if_empty(path)
+                self._is_removed(os.path.relpath(path, self._root).split(os.sep))
         except OSError as error:
             raise self._failure("list", None, error) from error
 
+    def _listed_paths(self) -> Iterator[list[str]]:
+        """Yield the names that lead to each file, without working them out of its key again."""
+        start = len(self._root.rstrip(os.sep)) + 1
+        for _, _, entries in self._items(self._prefix):
+            directories = entries[0].path[start:].split(os.sep)[:-1]
+            for entry in entries:
+                yield [*directories, entry.name]
+
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
-        return ((key, EntryStat(entry)) for key, entry in self._entries(prefix))
+        for above, components, entries in self._items(prefix):
+            for component, entry in zip(components, entries, strict=True):
+                yield trusted_key((*above, component)), EntryStat(entry)
 
     def _keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
-        return map(itemgetter(0), self._entries(prefix))
+        make_key, key_class = tuple.__new__, NonEmptySafeStrTuple  # `trusted_key` without its call
+        for above, components, _ in self._items(prefix):
+            for component in components:
+                yield make_key(key_class, (*above, component))
+
+    def _count(self, prefix: SafeStrTuple) -> int:
+        return sum(len(components) for _, components, _ in self._items(prefix))
 
     def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
         try:
@@ -247,11 +322,11 @@ class FileDirDict(BlobDict[ValueType]):
         except OSError as error:
             raise self._failure("list", None, error) from error
 
-    def _entries(
+    def _items(
         self, prefix: SafeStrTuple
-    ) -> Iterator[tuple[NonEmptySafeStrTuple, os.DirEntry[str]]]:
+    ) -> Iterator[tuple[tuple[str, ...], list[str], list[os.DirEntry[str]]]]:
         try:
-            yield from entries_below(self._directory(prefix), prefix, self._layout)
+            yield from items_below(self._directory(prefix), prefix, self._layout)
         except OSError as error:
             raise self._failure("list", None, error) from error
 
@@ -272,8 +347,16 @@ class FileDirDict(BlobDict[ValueType]):
 
     def _remove_empty(self, directories: list[str]) -> None:
         """Remove the directories of a deleted item that are empty now, from the deepest up."""
-        while directories and _remove_if_empty(os.path.join(self._root, *directories)):
+        while directories and self._is_removed(directories):
             directories = directories[:-1]
+
+    def _is_removed(self, directories: list[str]) -> bool:
+        """Remove a directory if it is empty; no symlink on the way to it is followed."""
+        try:
+            with Directory(self._root, directories[:-1], None) as above:
+                return above.remove_empty(directories[-1])
+        except OSError:
+            return False  # gone, with what it is in
 
     def _failure(
         self, operation: str, key: NonEmptySafeStrTuple | None, error: OSError
@@ -288,20 +371,24 @@ class FileDirDict(BlobDict[ValueType]):
         )
 
 
+def _is_no_file(path: str, error: OSError) -> bool:
+    """Tell whether an error means that something else has an item's place."""
+    if error.errno == errno.ELOOP:
+        return True  # a symlink to itself
+    if error.errno not in _NO_FILE:
+        return False
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
 def _require(current: os.stat_result | None, expected: Expected) -> None:
     if expected is ANY_ETAG:
         return
     actual = ITEM_NOT_AVAILABLE if current is None else FileStat(current).etag
     if actual != expected:
         raise ETagMismatch
-
-
-def _remove_if_empty(path: str) -> bool:
-    try:
-        os.rmdir(path)
-    except OSError:
-        return False  # not empty, or gone
-    return True
 
 
 def _read(descriptor: int, size: int) -> bytes:
@@ -316,11 +403,17 @@ def _read(descriptor: int, size: int) -> bytes:
 
 def _absolute(base_dir: str | os.PathLike[str]) -> str:
     path = os.fspath(base_dir)
-    if not isinstance(path, str) or not path or "\0" in path:
-        raise ValueError(f"base_dir must be the path of a directory, got {base_dir!r}")
+    if not isinstance(path, str) or not path or "\0" in path or not _has_bytes(path):
+        raise ValueError(f"base_dir must be the path of a directory, got {base_dir!r:.500}")
     path = os.path.abspath(path)
     if os.path.exists(path) and not os.path.isdir(path):
         raise ValueError(f"base_dir {path} is no directory")
-    if os.name == "nt" and not path.startswith("\\\\"):
-        path = "\\\\?\\" + path  # without it, paths end at 260 characters
-    return path
+    return unparsed(path) if os.name == "nt" else path
+
+
+def _has_bytes(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False  # the system can't be asked for it
+    return True

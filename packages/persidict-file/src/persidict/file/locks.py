@@ -1,11 +1,14 @@
 """Locks between the threads and processes of one machine, held for microseconds.
 
 A lock belongs to the file description, and every use opens its own: so threads exclude each
-other like processes do, nothing crosses a fork, and the system frees it when a process dies.
+other like processes do, and the system frees it when a process dies. A forked child shares the
+descriptions of its parent and would keep them locked after its death: it closes those at once.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 from collections.abc import Callable
 
@@ -17,15 +20,15 @@ if sys.platform == "win32":
         """Not on Windows: directories can't be opened."""
         raise NotImplementedError
 
-    def lock_file(descriptor: int) -> None:
-        """Lock an open file until it is closed; waits."""
+    def lock_file(descriptor: int) -> Callable[[], None]:
+        """Lock an open file, waiting for it, until it is closed."""
         while True:
             try:
                 msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
             except PermissionError:
                 time.sleep(0.0005)
             else:
-                return
+                return lambda: None
 
     def lock_abandoned(descriptor: int) -> bool:
         """Tell whether nobody has the file locked: it could not be opened otherwise."""
@@ -34,14 +37,34 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+    # What threads of this process have locked, or wait for.
+    _locked: set[int] = set()
+
     def lock_directory(descriptor: int) -> Callable[[], None]:
         """Lock an open directory, waiting for it, and return what unlocks it."""
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return lambda: fcntl.flock(descriptor, fcntl.LOCK_UN)
+        _locked.add(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            _locked.discard(descriptor)
+            raise
+        return functools.partial(_unlock, descriptor)
 
-    def lock_file(descriptor: int) -> None:
-        """Lock an open file until it is closed; waits."""
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    def lock_file(descriptor: int) -> Callable[[], None]:
+        """Lock an open file, waiting for it, and return what unlocks it."""
+        return lock_directory(descriptor)
+
+    def _unlock(descriptor: int) -> None:
+        # Not by closing alone, for a forked child may have the same description open.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        _locked.discard(descriptor)
+
+    def _let_go() -> None:
+        for descriptor in _locked:
+            os.close(descriptor)
+        _locked.clear()
+
+    os.register_at_fork(after_in_child=_let_go)
 
     def lock_abandoned(descriptor: int) -> bool:
         """Lock an open file if nobody else has it locked."""

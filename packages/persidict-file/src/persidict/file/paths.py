@@ -11,8 +11,10 @@ the alphabet of keys cover what would not fit into that:
 
 from __future__ import annotations
 
+import os
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 from persidict.core.keys import COMPONENT_PATTERN, is_component
 
@@ -20,13 +22,15 @@ try:
     # What hashlib uses without OpenSSL: half the time for a few bytes, and there are many.
     from _md5 import md5  # type: ignore[import-not-found]
 except ImportError:
-    from hashlib import md5
+    import hashlib
+
+    # A fingerprint against collisions of case, nothing to do with security.
+    md5 = partial(hashlib.md5, usedforsecurity=False)
 
 _ESCAPED = "+"
 _CONTINUED = ","
 # Every component that needs splitting is longer, also with 26 + 50 characters of digest and format.
 _HEAD = 150
-_DOTS = (".", "..")
 # Bytes that a name can have on all common file systems; components are ASCII.
 _MAX_NAME = 255
 MAX_FORMAT_LENGTH = 50
@@ -34,6 +38,8 @@ MAX_FORMAT_LENGTH = 50
 # Base32 (RFC 4648) in lower case, two characters at a time.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [one + two for one in _ALPHABET for two in _ALPHABET]
+# The digits that `int` takes for base 32.
+_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 
 
 class Layout:
@@ -47,10 +53,11 @@ class Layout:
     def __init__(self, serialization_format: str, digest_len: int) -> None:
         self.suffix = "." + serialization_format
         self._digest_len = digest_len
-        digest = f"_([a-z2-7]{{{digest_len}}})" if digest_len else "()"
-        ending = digest + re.escape(self.suffix)
-        self._file_name = re.compile(COMPONENT_PATTERN + ending).fullmatch
-        self._file_tail = re.compile("([^/]*)" + ending).fullmatch
+        digest = f"_[a-z2-7]{{{digest_len}}}" if digest_len else ""
+        suffix = re.escape(self.suffix)
+        self._is_file_name = _pattern(digest + suffix)
+        self._is_directory_name = _pattern(digest)
+        self._file_tail = re.compile(f"([^/]*){digest}{suffix}").fullmatch
         self.directory_names = lru_cache(maxsize=4096)(self._directory_names)
         self.file_names = lru_cache(maxsize=4096)(self._file_names)
 
@@ -64,7 +71,49 @@ class Layout:
             return list(self.file_names(key[0]))
         return [*self.directories(key[:-1]), *self.file_names(key[-1])]
 
-    def file_component(self, head: str, name: str) -> str | None:
+    def items(
+        self, head: str, files: list[os.DirEntry[str]]
+    ) -> tuple[list[str], list[os.DirEntry[str]]]:
+        """Return the components that the names of files end, and the files, foreign ones left out.
+
+        Args:
+            head: The start of the components, from the name of the directory.
+            files: Any number; many together cost a third of one by one.
+        """
+        if not head:
+            is_like_ours = self._is_file_name
+            found = [entry for entry in files if is_like_ours(entry.name)]
+            components = self._without_digests([entry.name for entry in found], self.suffix)
+            if components is not None:
+                return components, found
+        pairs = [(self._file_component(head, entry.name), entry) for entry in files]
+        ours = [(component, entry) for component, entry in pairs if component is not None]
+        return [component for component, _ in ours], [entry for _, entry in ours]
+
+    def directory_components(self, head: str, names: list[str]) -> list[str]:
+        """Return the components that the names of directories end, foreign ones left out."""
+        text = "/".join([*names, ""]).lower()
+        # Together only where none has to be escaped, and none is.
+        if not head and f"{_ESCAPED}/" not in text and self.suffix.lower() not in text:
+            is_like_ours = self._is_directory_name
+            found = [name for name in names if is_like_ours(name) and len(name) < _MAX_NAME]
+            components = self._without_digests(found, "")
+            if components is not None:
+                return components
+        every = [self.directory_component(head, name) for name in names]
+        return [component for component in every if component is not None]
+
+    def _without_digests(self, names: list[str], suffix: str) -> list[str] | None:
+        """Take suffix and digest off names that have both; None if a digest is wrong."""
+        length, end = self._digest_len, -len(suffix) or None
+        if not length:
+            return [name[:end] for name in names]
+        cut, begin = -length - 1 - len(suffix), -length - len(suffix)
+        components = [name[:cut] for name in names]
+        digests = [name[begin:end] for name in names]
+        return components if _are_digests(digests, components, length) else None
+
+    def _file_component(self, head: str, name: str) -> str | None:
         """Return the component that a file's name ends, or None if it is none of ours."""
         if head:
             match = self._file_tail(name)
@@ -72,15 +121,13 @@ class Layout:
             if match is None or len(head) + len(name) <= _MAX_NAME:
                 return None
             component = head + match[1]
+            if not is_component(component):
+                return None
             return component if self._stem(component) + self.suffix == head + name else None
-        match = self._file_name(name)
-        if match is None:
+        if not self._is_file_name(name):
             return None
-        component, digest = match.groups()
-        length = self._digest_len
-        if length and _digest(component, length) != digest:
-            return None
-        return component if component not in _DOTS else None
+        components = self._without_digests([name], self.suffix)
+        return components[0] if components else None
 
     def directory_component(self, head: str, name: str) -> str | None:
         """Return the component that a directory's name ends, or None if it is none of ours."""
@@ -91,7 +138,7 @@ class Layout:
         if bool(head) is not (len(full) + len(_ESCAPED) > _MAX_NAME):
             return None
         component = full[: -self._digest_len - 1] if self._digest_len else full
-        return component if component and self._stem(component) == full else None
+        return component if is_component(component) and self._stem(component) == full else None
 
     @staticmethod
     def continued(name: str) -> str | None:
@@ -119,20 +166,53 @@ class Layout:
 
     def _stem(self, component: str) -> str:
         length = self._digest_len
-        if not is_component(component):
-            return ""
         return f"{component}_{_digest(component, length)}" if length else component
 
 
-def _digest(component: str, length: int) -> str:
-    """Return the first characters of a component's MD5 in base32.
+def unparsed(path: str) -> str:
+    r"""Return an absolute Windows path in the form that the system takes as it is.
 
-    A fingerprint against collisions of case, nothing to do with security.
+    Otherwise it would take ``CON.pkl`` for a device, drop a final dot, and end at 260 characters.
+
+    Raises:
+        ValueError: It leads to a device.
+
+    Example:
+        >>> print(unparsed(r"C:\data"), unparsed(r"\\server\share\data"))
+        \\?\C:\data \\?\UNC\server\share\data
     """
-    data: bytes = md5(component.encode(), usedforsecurity=False).digest()
+    if path.startswith("\\\\.\\"):
+        raise ValueError(f"base_dir must be the path of a directory, got the device {path}")
+    if path.startswith("\\\\?\\"):
+        return path
+    if path.startswith("\\\\"):
+        return "\\\\?\\UNC" + path[1:]
+    return "\\\\?\\" + path
+
+
+def _pattern(ending: str) -> Callable[[str], object]:
+    """Return what tells whether a name is a component and an ending."""
+    return re.compile(rf"(?!\.\.?{ending}\Z){COMPONENT_PATTERN}{ending}").fullmatch
+
+
+def _digest(component: str, length: int) -> str:
+    """Return the first characters of a component's MD5 in base32."""
+    data: bytes = md5(component.encode()).digest()
     if length == 4:  # the usual one: twenty bits
         first, second, third = data[:3]
         return _PAIRS[first << 2 | second >> 6] + _PAIRS[(second & 63) << 4 | third >> 4]
     bits = int.from_bytes(data, "big") << 2
     pairs = [_PAIRS[bits >> shift & 1023] for shift in range(120, 120 - 5 * length, -10)]
     return "".join(pairs)[:length]
+
+
+def _are_digests(digests: list[str], components: list[str], length: int) -> bool:
+    """Tell whether each digest is that of its component."""
+    if length % 4 or not components:
+        return digests == [_digest(component, length) for component in components]
+    # Four characters are five hexadecimal digits: two numbers are compared, instead of as many
+    # strings as there are components.
+    hexadecimal = [
+        md5(component.encode()).hexdigest()[: length // 4 * 5] for component in components
+    ]
+    return int("".join(hexadecimal), 16) == int("".join(digests).translate(_DIGITS), 32)

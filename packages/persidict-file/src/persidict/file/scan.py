@@ -5,55 +5,62 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import islice
 from typing import Any
 
-from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.file.paths import Layout
 
+# Entries looked at together: looking for any item must not cost a long list.
+_FIRST_BATCH = 4
+_LARGEST_BATCH = 512
 
-def entries_below(
+
+def items_below(
     path: str, components: tuple[str, ...], layout: Layout
-) -> Iterator[tuple[NonEmptySafeStrTuple, os.DirEntry[str]]]:
-    """Yield the key and the entry of each item's file below a directory.
+) -> Iterator[tuple[tuple[str, ...], list[str], list[os.DirEntry[str]]]]:
+    """Yield the items' files below a directory, some at a time: few at first, then many.
 
     Args:
         path: The directory.
         components: What its path stands for.
         layout: Tells items from foreign files.
+
+    Yields:
+        The components above some files, and of each its last component and its entry.
     """
-    make_key, key_class = tuple.__new__, NonEmptySafeStrTuple  # found once, not per entry
-    head = ""  # of a component that is too long for one name
-    listing: Any = _listing(path)
-    above: list[tuple[tuple[str, ...], str, Any]] = []
+    size = _FIRST_BATCH
+    # Each with the directories of its last batch that are still to be listed.
+    levels: list[tuple[tuple[str, ...], str, Any, Iterator[os.DirEntry[str]]]]
+    levels = [(components, "", _listing(path), iter(()))]
     try:
-        while True:
-            for entry in listing:
-                name = entry.name
-                component = layout.file_component(head, name)
-                if component is not None and entry.is_file():
-                    yield make_key(key_class, (*components, component)), entry
-                elif entry.is_dir(follow_symlinks=False):
-                    start = layout.continued(name) if not head else None
-                    component = layout.directory_component(head, name)
-                    state = components, head, listing
-                    if start is not None:
-                        head = start
-                    elif component is not None:
-                        components, head = (*components, component), ""
-                    else:
-                        continue
-                    above.append(state)
-                    listing = _listing(entry.path)
-                    break
+        while levels:
+            components, head, listing, directories = levels[-1]
+            for entry in directories:
+                start = layout.continued(entry.name) if not head else None
+                component = layout.directory_component(head, entry.name)
+                if start is not None:
+                    levels.append((components, start, _listing(entry.path), iter(())))
+                elif component is not None:
+                    within = (*components, component)
+                    levels.append((within, "", _listing(entry.path), iter(())))
+                else:
+                    continue
+                break
             else:
-                listing.close()
-                if not above:
-                    return
-                components, head, listing = above.pop()
+                entries = list(islice(listing, size))
+                if not entries:
+                    levels.pop()
+                    listing.close()
+                    continue
+                size = min(2 * size, _LARGEST_BATCH)
+                files, below = _sorted(entries)
+                levels[-1] = components, head, listing, iter(below)
+                found = layout.items(head, files)
+                if found[0]:
+                    yield components, *found
     finally:
-        listing.close()
-        for _, _, unfinished in above:
-            unfinished.close()
+        for _, _, listing, _ in levels:
+            listing.close()
 
 
 def first_components(path: str, layout: Layout, head: str = "") -> Iterator[str]:
@@ -61,26 +68,20 @@ def first_components(path: str, layout: Layout, head: str = "") -> Iterator[str]
 
     One listing is enough, since a directory does not outlive its last item for long.
     """
-    listing = _listing(path)
-    try:
-        for entry in listing:
-            component = layout.file_component(head, entry.name)
-            if component is not None and entry.is_file():
-                yield component
-            elif entry.is_dir(follow_symlinks=False):
-                start = layout.continued(entry.name) if not head else None
-                component = layout.directory_component(head, entry.name)
+    with closing(_listing(path)) as listing:
+        while entries := list(islice(listing, _LARGEST_BATCH)):
+            files, directories = _sorted(entries)
+            yield from layout.items(head, files)[0]
+            yield from layout.directory_components(head, [entry.name for entry in directories])
+            for entry in directories if not head else ():
+                start = layout.continued(entry.name)
                 if start is not None:
                     yield from first_components(entry.path, layout, start)
-                elif component is not None:
-                    yield component
-    finally:
-        listing.close()
 
 
 def directories_below(path: str, layout: Layout) -> Iterator[str]:
     """Return the paths of the directories that keys lead to, each after those that are in it."""
-    found = []
+    found: list[str] = []
     pending = [(path, "")]
     while pending:
         path, head = pending.pop()
@@ -93,6 +94,28 @@ def directories_below(path: str, layout: Layout) -> Iterator[str]:
                     found.append(entry.path)
                     pending.append((entry.path, start or ""))
     return reversed(found)
+
+
+def _sorted(
+    entries: list[os.DirEntry[str]],
+) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """Return the files, and the directories (not the symlinks to one)."""
+    try:
+        files = [entry for entry in entries if entry.is_file()]
+    except OSError:
+        files = [entry for entry in entries if _is_file(entry)]
+    if len(files) == len(entries):
+        return files, []
+    return files, [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        if entry.is_symlink():
+            return False  # to itself, or to where we may not look
+        raise
 
 
 def _listing(path: str) -> Any:

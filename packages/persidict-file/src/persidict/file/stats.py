@@ -27,6 +27,11 @@ class FileStat:
         """POSIX seconds of the last write."""
         return self._info.st_mtime
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._info.st_size
+
 
 class EntryStat:
     """The same for an entry of a listing; ``KeyError`` if the file has vanished since."""
@@ -37,19 +42,32 @@ class EntryStat:
         self._entry = entry
 
     @property
+    def path(self) -> str:
+        """Where the file is."""
+        return self._entry.path
+
+    @property
     def etag(self) -> ETagValue:
         """The ETag at the time it is first asked for."""
-        return self._stat().etag
+        return FileStat(self._info()).etag
 
     @property
     def timestamp(self) -> float:
         """POSIX seconds of the last write."""
-        return self._stat().timestamp
+        return self._info().st_mtime
 
-    def _stat(self) -> FileStat:
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._info().st_size
+
+    def _info(self) -> os.stat_result:
         try:
-            # Windows keeps no inodes in its listings.
-            windows = sys.platform == "win32"
-            return FileStat(os.stat(self._entry.path) if windows else self._entry.stat())
+            return _stat(self._entry)
         except FileNotFoundError as error:
             raise KeyError(self._entry.name) from error
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result:
+    # Windows keeps no inodes in its listings.
+    return os.stat(entry.path) if sys.platform == "win32" else entry.stat()

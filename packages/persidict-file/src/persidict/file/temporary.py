@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
@@ -10,7 +11,8 @@ import sys
 import time
 import zlib
 
-from persidict.file.directory import BY_DESCRIPTOR, DirectoryMaker, sync
+from persidict.core.log import debug
+from persidict.file.directory import BY_DESCRIPTOR, NO_FOLLOW, DirectoryMaker, sync
 from persidict.file.locks import lock_abandoned
 
 # Outside the alphabet of keys, so that no component has this name.
@@ -27,28 +29,29 @@ class TemporaryFile:
 
     Args:
         base_dir: The store's base directory.
-        data: The content.
+        pieces: The content, in pieces that follow each other.
         make: Makes missing directories.
         mode: Permission bits of the file.
         durable: Whether the content is flushed to the disk.
     """
 
     def __init__(
-        self, base_dir: str, data: bytes, make: DirectoryMaker, mode: int, *, durable: bool
+        self, base_dir: str, pieces: list[bytes], make: DirectoryMaker, mode: int, *, durable: bool
     ) -> None:
         folder = os.path.join(base_dir, TEMPORARY)
-        self.path = os.path.join(folder, _unused_name())
+        name = _unused_name()
+        self.path = os.path.join(folder, name)
         self._durable = durable
         self._is_moved = False
         try:
-            self._fd = os.open(self.path, _FLAGS, mode)
+            self._fd = _create(folder, name, mode)
         except FileNotFoundError:
             make.path(folder)
-            self._fd = os.open(self.path, _FLAGS, mode)
+            self._fd = _create(folder, name, mode)
         try:
             # While the lock is held, the writer is alive.
             lock_abandoned(self._fd)
-            _write(self._fd, data)
+            _write(self._fd, pieces)
             self._stamp(_now())
         except BaseException:
             self.discard()
@@ -98,15 +101,23 @@ class TemporaryFile:
 
 def sweep(base_dir: str) -> None:
     """Delete the temporary files of writers that are surely dead."""
+    folder = os.path.join(base_dir, TEMPORARY)
     try:
-        with os.scandir(os.path.join(base_dir, TEMPORARY)) as entries:
-            names = [entry.path for entry in entries if _NAME.fullmatch(entry.name)]
+        if os.path.islink(folder):
+            return  # leads to files of others; no write goes there either
+        with os.scandir(folder) as entries:
+            paths = [
+                entry.path
+                for entry in entries
+                if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+            ]
     except FileNotFoundError:
         return
-    for path in names:
+    for path in paths:
         try:
             if _is_dead(path):
                 os.unlink(path)
+                debug("persidict.file", "deleted %s, which a writer that died left behind", path)
         except (FileNotFoundError, PermissionError):
             continue  # moved to its name meanwhile, or somebody else's
 
@@ -116,7 +127,7 @@ def _is_dead(path: str) -> bool:
     old = time.time() - os.stat(path).st_mtime > _OLD
     if match is None or not (old or (match[1] == _host() and not _runs(int(match[2])))):
         return False
-    descriptor = os.open(path, os.O_RDWR)
+    descriptor = os.open(path, os.O_RDWR | NO_FOLLOW)
     try:
         return lock_abandoned(descriptor)
     finally:
@@ -152,9 +163,23 @@ def _now() -> int:
     return time.time_ns() // 1000 * 1000 + next(_stamps) % 1000
 
 
-def _write(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    if written < len(data):  # more than the system takes at once
-        rest = memoryview(data)[written:]
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+def _create(folder: str, name: str, mode: int) -> int:
+    """Make a file in a directory that is no symlink."""
+    if not BY_DESCRIPTOR:
+        if os.path.islink(folder):
+            raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", folder)
+        return os.open(os.path.join(folder, name), _FLAGS, mode)
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW)
+    try:
+        return os.open(name, _FLAGS, mode, dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+def _write(descriptor: int, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        written = os.write(descriptor, piece)
+        if written < len(piece):  # more than the system takes at once
+            rest = memoryview(piece)[written:]
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, ClassVar
+from operator import itemgetter
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
-from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE, AnyETagFlag, ItemNotAvailableFlag
+from persidict.core.flags import (
+    ANY_ETAG,
+    ITEM_NOT_AVAILABLE,
+    AnyETagFlag,
+    ItemNotAvailableFlag,
+    ValueNotRetrievedFlag,
+)
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.primitives import Expected, StatLike
+from persidict.core.primitives import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, Stat, ValueType
+from persidict.core.signing import SigningKey
 from persidict.s3.bucket import ensure_bucket
 from persidict.s3.capabilities import capabilities_of
 from persidict.s3.client import connection_for
@@ -26,6 +35,9 @@ from persidict.s3.requests import Found, ObjectStore, Page
 
 _DELETED_AT_ONCE = 1000  # S3's limit
 _DELETERS = 4
+# Each may hold a connection; beyond, it is a mistake that would cost memory without end.
+_MAX_WORKERS = 1000
+_Outcome = TypeVar("_Outcome")
 
 
 class BasicS3Dict(BlobDict[ValueType]):
@@ -37,7 +49,7 @@ class BasicS3Dict(BlobDict[ValueType]):
     ``persidict.s3``.
 
     Args:
-        bucket_name: The bucket; made if it does not exist.
+        bucket_name: The bucket; made if it does not exist (see `create_bucket`).
         region: Its region; None: as boto3 is configured.
         root_prefix: How the names of all objects begin; a ``/`` is added where it lacks.
         serialization_format: ``"pkl"`` (any object; reading runs code, so read only buckets that
@@ -45,13 +57,25 @@ class BasicS3Dict(BlobDict[ValueType]):
             twice have the same ETag; the other formats make every write a version of its own.
         append_only: Refuse every change and deletion of an existing item.
         base_class_for_values: Refuse values that are not instances of this class.
-        endpoint_url: Another server than Amazon's: MinIO, R2, Ceph, SeaweedFS, ...
+        endpoint_url: Another server than Amazon's: MinIO, R2, Ceph, SeaweedFS, ... Without
+            credentials, which boto3 would not send.
         client: A ready boto3 S3 client to use; it stays the caller's, who never closes it while
             the dict is in use. The settings above and below that make clients are then ignored.
         config: A ``botocore.config.Config`` (retries, timeouts, proxies, signatures, checksums);
-            what it sets goes before the defaults here.
-        max_workers: Requests at a time in operations on many items.
+            what it sets goes before the defaults here: four attempts, 3 s to connect and 15 s
+            to wait for an answer, no third attempt at a server that is silent.
+        max_workers: Requests at a time in operations on many items. One process gets through
+            some thousand requests a second, so that more than latency (seconds) times a thousand
+            gain nothing.
         strict_conditions: Raise `BackendError` where the server can't do a condition atomically.
+        create_bucket: False raises `BackendError` if the bucket does not exist.
+        signing_key: A secret of at least 16 bytes, or several: every value is signed with the
+            first, and refused before it is decoded unless one of them has signed it for its key
+            and format. None: no signatures.
+        object_tags: False makes ``"json"`` refuse, in what is written and in what is read, the
+            tags of objects, which can run code.
+        max_inflated_bytes: What a compressed value may inflate to; larger ones are stored
+            uncompressed, and refused when they are read. None: no bound.
 
     Raises:
         BackendError: The server can't be reached, refuses the credentials or the bucket, or
@@ -63,8 +87,10 @@ class BasicS3Dict(BlobDict[ValueType]):
         Foreign objects below the prefix are ignored and never touched.
 
     Example:
-        >>> d = BasicS3Dict(bucket_name="results", endpoint_url=...)  # doctest: +SKIP
-        >>> d["runs", "first"] = {"loss": 0.25}  # doctest: +SKIP
+        >>> d = BasicS3Dict(bucket_name="results", root_prefix="team")
+        >>> d["runs", "first"] = {"loss": 0.25}
+        >>> d.base_url, list(d)
+        ('s3://results/team/', [NonEmptySafeStrTuple(('runs', 'first'))])
     """
 
     _needs_nonce: ClassVar[bool] = True
@@ -81,18 +107,42 @@ class BasicS3Dict(BlobDict[ValueType]):
         endpoint_url: str | None = None,
         client: Any = None,
         config: Config | None = None,
-        max_workers: int = 16,
+        max_workers: int = 32,
         strict_conditions: bool = False,
+        create_bucket: bool = True,
+        signing_key: SigningKey | None = None,
+        object_tags: bool = True,
+        max_inflated_bytes: int | None = 2**30,
     ) -> None:
         super().__init__(
             append_only=append_only,
             base_class_for_values=base_class_for_values,
             serialization_format=serialization_format,
+            signing_key=signing_key,
+            object_tags=object_tags,
+            max_inflated_bytes=max_inflated_bytes,
         )
         if not isinstance(bucket_name, str) or not bucket_name:
             raise ValueError(f"bucket_name must be a non-empty string, got {bucket_name!r}")
-        if not isinstance(max_workers, int) or max_workers < 1:
-            raise ValueError(f"max_workers must be a positive int, got {max_workers!r}")
+        if not isinstance(max_workers, int) or not 1 <= max_workers <= _MAX_WORKERS:
+            raise ValueError(
+                f"max_workers must be an int from 1 to {_MAX_WORKERS}, got {max_workers!r}"
+            )
+        for name, given, kind in (
+            ("region", region, str),
+            ("endpoint_url", endpoint_url, str),
+            ("config", config, Config),
+        ):
+            if given is not None and not isinstance(given, kind):
+                raise TypeError(f"{name} must be a {kind.__name__} or None, got {given!r:.100}")
+        if endpoint_url is not None and "@" in urlsplit(endpoint_url).netloc:
+            raise ValueError(
+                "credentials don't belong in endpoint_url, which is shown and logged, and boto3 "
+                "does not send them: it takes them from the environment, ~/.aws/credentials or "
+                "the machine's role"
+            )
+        if client is not None and not hasattr(client, "get_object"):
+            raise TypeError(f"client must be a boto3 S3 client or None, got {client!r:.100}")
         self.bucket_name = bucket_name
         self.region = region
         self.endpoint_url = endpoint_url
@@ -100,10 +150,11 @@ class BasicS3Dict(BlobDict[ValueType]):
         self.config = config
         self.max_workers = max_workers
         self.strict_conditions = bool(strict_conditions)
+        self.create_bucket = bool(create_bucket)
         self._naming = Naming(with_slash(root_prefix), serialization_format)
         self._connection = connection_for(endpoint_url, region, config, max_workers, client)
         with self._reporting("use the bucket", None):
-            ensure_bucket(self._connection, bucket_name)
+            ensure_bucket(self._connection, bucket_name, create=self.create_bucket)
 
     @property
     def root_prefix(self) -> str:
@@ -121,7 +172,7 @@ class BasicS3Dict(BlobDict[ValueType]):
             return any(
                 self._naming.key_of(name) is not None
                 for page in self._pages(self._prefix, first=1)
-                for name, _, _ in page.objects
+                for name, *_ in page.objects
             )
 
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
@@ -156,10 +207,10 @@ class BasicS3Dict(BlobDict[ValueType]):
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
         with self._reporting("list", None):
             for page in self._pages(prefix):
-                for name, etag, timestamp in page.objects:
+                for name, etag, timestamp, size in page.objects:
                     key = self._naming.key_of(name)
                     if key is not None:
-                        yield key, Stat(etag, timestamp)
+                        yield key, Stat(etag, timestamp, size)
 
     def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
         directory = self._naming.directory(prefix)
@@ -176,33 +227,58 @@ class BasicS3Dict(BlobDict[ValueType]):
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
     ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
-        def load(key: NonEmptySafeStrTuple) -> Any:
+        found: Iterator[Any] = self._revalidate_many((key, None) for key, _ in wanted)
+        return found
+
+    def _revalidate_many(
+        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
+    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
+        """Do what `_load` does with each key and known ETag; leave out absent items."""
+
+        def load(pair: tuple[NonEmptySafeStrTuple, ETagValue | None]) -> Any:
             try:
-                return key, *self._load(key, None)
+                return pair[0], *self._load(*pair)
             except KeyError:
                 return None
 
-        keys = (key for key, _ in wanted)
-        for found in ordered_map(load, keys, self.max_workers):
-            if found is not None:
-                yield found
+        answers = ordered_map(load, wanted, self.max_workers)
+        return (found for found in answers if found is not None)
 
     def _store_many(
         self,
         items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
         expected: AnyETagFlag | ItemNotAvailableFlag,
     ) -> None:
-        def put(item: tuple[NonEmptySafeStrTuple, bytes]) -> None:
-            self._put(*item, expected)
-
-        encoded = ((key, self._encoded(key, value)) for key, value in items)
-        for _ in ordered_map(put, encoded, self.max_workers, conflict=lambda item: item[0]):
+        for _ in self._each_put(items, lambda item: self._put(*item, expected)):
             continue
+
+    def _insert_many(
+        self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
+    ) -> Iterator[bool]:
+        """Write the items that are absent, and tell of each, in order, whether it was."""
+
+        def insert(item: tuple[NonEmptySafeStrTuple, bytes]) -> bool:
+            try:
+                self._put(*item, ITEM_NOT_AVAILABLE)
+            except ETagMismatch:
+                return False
+            return True
+
+        return self._each_put(items, insert)
+
+    def _each_put(
+        self,
+        items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
+        put: Callable[[tuple[NonEmptySafeStrTuple, bytes]], _Outcome],
+    ) -> Iterator[_Outcome]:
+        """Encode items and put them in parallel, those of one key in order."""
+        encoded = ((key, self._encoded(key, value)) for key, value in items)
+        return ordered_map(put, encoded, self.max_workers, conflict=itemgetter(0))
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
         source = iter(keys)
         batches = iter(lambda: list(islice(source, _DELETED_AT_ONCE)), [])
-        for failed in ordered_map(self._erase_batch, batches, _DELETERS):
+        for failed in ordered_map(self._erase_batch, batches, min(_DELETERS, self.max_workers)):
             if failed:
                 raise self._deletions_failed(failed)
 

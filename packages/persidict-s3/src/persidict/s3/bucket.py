@@ -1,4 +1,4 @@
-"""The bucket: looked for when a dict is constructed, made if it is missing."""
+"""The bucket: looked for when a dict is constructed, made if it is missing and may be made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from persidict.s3.errors import code_of, status_of
 _EXISTS_BY_NOW = frozenset({"BucketAlreadyOwnedByYou"})
 
 
-def ensure_bucket(connection: Connection, name: str) -> None:
+def ensure_bucket(connection: Connection, name: str, *, create: bool = True) -> None:
     """See that the bucket exists and may be used: one request, none if it was seen before."""
     if name in connection.checked_buckets:
         return
@@ -20,7 +20,7 @@ def ensure_bucket(connection: Connection, name: str) -> None:
     try:
         client.head_bucket(Bucket=name)
     except ClientError as error:
-        if status_of(error) != 404:
+        if status_of(error) != 404 or not create:
             raise
         _create(client, name, is_aws=connection.is_aws())
     connection.checked_buckets.add(name)

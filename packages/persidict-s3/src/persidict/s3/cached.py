@@ -10,6 +10,7 @@ from botocore.config import Config
 
 from persidict.core.keys import replace_unsafe_chars
 from persidict.core.results import ValueType
+from persidict.core.signing import SigningKey, SigningKeys
 from persidict.file import FileDirDict
 from persidict.s3.basic import BasicS3Dict
 from persidict.wrappers import AppendOnlyDictCached, MutableDictCached
@@ -38,18 +39,25 @@ class S3Dict(WrapperDict[ValueType]):
         config: A ``botocore.config.Config``.
         max_workers: Requests at a time in operations on many items.
         strict_conditions: Raise `BackendError` where the server can't do a condition atomically.
+        create_bucket: False raises `BackendError` if the bucket does not exist.
         max_cached_items: How many values the cache may hold; None: all.
+        max_cached_bytes: How many bytes their files may take; None: any number.
+        signing_key: See `BasicS3Dict`; values in the cache are signed too.
+        object_tags: See `BasicS3Dict`.
+        max_inflated_bytes: See `BasicS3Dict`.
 
     Raises:
         BackendError: The server can't be reached, refuses, or fails.
-        ValueError: `max_cached_items` is given for an append-only dict.
+        ValueError: A bound of the cache is given for an append-only dict.
 
     Notes:
         A cache that can't be written or read costs a transfer, never an error.
 
     Example:
-        >>> d = S3Dict(bucket_name="results", endpoint_url=...)  # doctest: +SKIP
-        >>> d["runs", "first"] = {"loss": 0.25}  # doctest: +SKIP
+        >>> d = S3Dict(bucket_name="results", root_prefix="team")
+        >>> d["runs", "first"] = {"loss": 0.25}
+        >>> d.base_url, list(d)
+        ('s3://results/team/', [NonEmptySafeStrTuple(('runs', 'first'))])
     """
 
     def __init__(
@@ -66,12 +74,19 @@ class S3Dict(WrapperDict[ValueType]):
         endpoint_url: str | None = None,
         client: Any = None,
         config: Config | None = None,
-        max_workers: int = 16,
+        max_workers: int = 32,
         strict_conditions: bool = False,
+        create_bucket: bool = True,
         max_cached_items: int | None = None,
+        max_cached_bytes: int | None = None,
+        signing_key: SigningKey | None = None,
+        object_tags: bool = True,
+        max_inflated_bytes: int | None = 2**30,
     ) -> None:
-        if append_only and max_cached_items is not None:
-            raise ValueError("max_cached_items is for dicts that are not append-only")
+        if append_only and (max_cached_items, max_cached_bytes) != (None, None):
+            raise ValueError(
+                "max_cached_items and max_cached_bytes are for dicts that are not append-only"
+            )
         self._basic: BasicS3Dict[ValueType] = BasicS3Dict(
             bucket_name=bucket_name,
             region=region,
@@ -84,10 +99,15 @@ class S3Dict(WrapperDict[ValueType]):
             config=config,
             max_workers=max_workers,
             strict_conditions=strict_conditions,
+            create_bucket=create_bucket,
+            signing_key=signing_key,
+            object_tags=object_tags,
+            max_inflated_bytes=max_inflated_bytes,
         )
         self.base_dir = os.path.abspath(base_dir)
         self.digest_len = digest_len
         self.max_cached_items = max_cached_items
+        self.max_cached_bytes = max_cached_bytes
         directory = os.path.join(self.base_dir, _cache_name(self._basic))
         # What is lost with a power cut is only a copy.
         data_cache: FileDirDict[ValueType] = FileDirDict(
@@ -97,6 +117,9 @@ class S3Dict(WrapperDict[ValueType]):
             digest_len=digest_len,
             base_class_for_values=base_class_for_values,
             durable=False,
+            signing_key=self._basic.signing_key,
+            object_tags=object_tags,
+            max_inflated_bytes=max_inflated_bytes,
         )
         cached: WrapperDict[ValueType]
         if append_only:
@@ -114,8 +137,10 @@ class S3Dict(WrapperDict[ValueType]):
                 data_cache=data_cache,
                 etag_cache=etag_cache,
                 max_cached_items=max_cached_items,
+                max_cached_bytes=max_cached_bytes,
             )
         super().__init__(Inner(cached))
+        self._insert_many = self._main.insert_many
 
     @property
     def main_dict(self) -> BasicS3Dict[ValueType]:
@@ -167,6 +192,26 @@ class S3Dict(WrapperDict[ValueType]):
         """Whether operations that the server can't do atomically are refused."""
         return self._basic.strict_conditions
 
+    @property
+    def create_bucket(self) -> bool:
+        """Whether a bucket that does not exist is made."""
+        return self._basic.create_bucket
+
+    @property
+    def signing_key(self) -> SigningKeys | None:
+        """The keys that were given, hidden."""
+        return self.main_dict.signing_key
+
+    @property
+    def object_tags(self) -> bool:
+        """Whether JSON may have tags of objects."""
+        return self._basic.object_tags
+
+    @property
+    def max_inflated_bytes(self) -> int | None:
+        """What a compressed value may inflate to."""
+        return self._basic.max_inflated_bytes
+
     def __bool__(self) -> bool:
         """Tell whether there is any item, by listing one."""
         return bool(self.main_dict)
@@ -185,5 +230,8 @@ def _cache_name(main: BasicS3Dict[Any]) -> str:
         main.serialization_format,
         "append-only" if main.append_only else "mutable",
     ]
+    if main.signing_key is not None:
+        # Others would find each other's entries damaged, and replace them in turn.
+        identity.append("signed")
     digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
     return f"{replace_unsafe_chars(main.bucket_name, '_')}-{digest}"

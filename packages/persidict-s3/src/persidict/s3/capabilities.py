@@ -20,7 +20,7 @@ logger = logging.getLogger("persidict.s3")
 _WRONG = ETagValue('"00000000000000000000000000000000"')
 _SCRATCH = ".persidict-probe-"
 # How often to begin anew when a lost answer has made a probe meaningless.
-_MAX_PROBES = 5
+_MAX_PROBES = 20
 
 
 class Capabilities(NamedTuple):
@@ -84,17 +84,13 @@ def _probe_where_permitted(store: ObjectStore, root: str) -> Capabilities:
     return _probe(store, root)
 
 
-def _probe(store: ObjectStore, directory: str) -> Capabilities:
-    for _ in range(_MAX_PROBES):
-        name = f"{directory}{_SCRATCH}{uuid.uuid4().hex}"
-        probe = _Probe(store, name)
-        try:
-            found = probe.run()
-        finally:
-            probe.clean_up()
-        if not probe.in_doubt:
-            break
-    return found
+def _probe(store: ObjectStore, directory: str, more: int = _MAX_PROBES - 1) -> Capabilities:
+    probe = _Probe(store, f"{directory}{_SCRATCH}{uuid.uuid4().hex}")
+    try:
+        found = probe.run()
+    finally:
+        probe.clean_up()
+    return _probe(store, directory, more - 1) if probe.in_doubt and more else found
 
 
 class _Probe:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
-from botocore.utils import determine_content_length
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.utils import determine_content_length, parse_timestamp
 
+from persidict.core._version import __version__
 from persidict.core.errors import BackendError
 from persidict.s3.lineage import Lineage
 
-# An unreachable endpoint is reported after seconds; a busy one gets four chances.
+# Seconds. An endpoint that refuses or fails gets four chances, one that is silent two: it is
+# reported after 7 s if it takes no connection, after 31 s if it takes one and never answers.
 _CONNECT_TIMEOUT = 3
-_READ_TIMEOUT = 30
+_READ_TIMEOUT = 15
 _ATTEMPTS = 4
+_SILENT_ATTEMPTS = 2
 # From this size on it pays to ask whether the server wants a body before sending it.
 _LARGE_BODY = 1 << 20
+_USER_AGENT = f"persidict/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}"
 # Codes of 503 with which S3 says that it did nothing.
 _TURNED_AWAY = frozenset({"SlowDown", "ServiceUnavailable", "RequestLimitExceeded", "Throttling"})
 # What else decides whom a client talks to, and as whom.
@@ -128,6 +135,8 @@ def _make_client(settings: _Settings) -> Any:
         # The environment or a profile names another server.
         client = _new_client(settings, elsewhere=True)
     client.meta.events.register_last("before-call.s3", _expect_for_large_bodies_only)
+    if getattr(settings.config, "retries", None) is None:
+        client.meta.events.register_first("needs-retry.s3", _give_up_on_silence)
     _observe(client)
     return client
 
@@ -138,6 +147,8 @@ def _new_client(settings: _Settings, *, elsewhere: bool) -> Any:
         connect_timeout=_CONNECT_TIMEOUT,
         read_timeout=_READ_TIMEOUT,
         max_pool_connections=2 * max(settings.max_workers, 8),
+        # Given, because botocore would put it together anew twice per request.
+        user_agent=_USER_AGENT,
     )
     if elsewhere:
         # Many servers refuse the checksums that only AWS knows, and have no name per bucket.
@@ -151,11 +162,26 @@ def _new_client(settings: _Settings, *, elsewhere: bool) -> Any:
     if settings.config is not None:
         config = config.merge(settings.config)
     # A session of its own: making clients from the default one is not safe between threads.
-    session = boto3.session.Session()
+    core = botocore.session.get_session()
+    # botocore reads every date with dateutil: most of the work for a page of a thousand objects.
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_date)
+    session = boto3.session.Session(botocore_session=core)
     region = settings.region or session.region_name or "us-east-1"
     return session.client(
         "s3", region_name=region, endpoint_url=settings.endpoint_url, config=config
     )
+
+
+def read_date(text: Any) -> datetime:
+    """Read a date of an answer: the two forms that servers use quickly, all others as botocore."""
+    try:
+        if text[-1:] == "Z":
+            return datetime.fromisoformat(text)
+        if text[-3:] == "GMT":
+            return parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        pass
+    return parse_timestamp(text)
 
 
 def _is_aws(url: str) -> bool:
@@ -170,6 +196,14 @@ def _expect_for_large_bodies_only(params: dict[str, Any], **_: Any) -> None:
         params.get("headers", {}).pop("Expect", None)
 
 
+def _give_up_on_silence(request_dict: dict[str, Any], **_: Any) -> bool | None:
+    """Send no further attempt of a request of which several were never answered."""
+    silences = request_dict["context"].get(_SILENCES, 0)
+    return False if silences >= _SILENT_ATTEMPTS else None
+
+
+# Where a request counts the attempts that were never answered.
+_SILENCES = "persidict-silences"
 # Whether an attempt of the current request ended so that the server may have done it.
 _attempts = threading.local()
 
@@ -183,9 +217,12 @@ def _observe(client: Any) -> None:
 def _note_attempt(
     parsed_response: dict[str, Any] | None = None,
     exception: Exception | None = None,
+    context: Any = None,
     **_: Any,
 ) -> None:
     if exception is not None:
+        if isinstance(exception, (ConnectTimeoutError, ReadTimeoutError)) and context is not None:
+            context[_SILENCES] = context.get(_SILENCES, 0) + 1
         if not isinstance(exception, (EndpointConnectionError, ConnectTimeoutError)):
             _attempts.in_doubt = True
     elif parsed_response is not None:

@@ -34,6 +34,7 @@ _ADVICE_FOR_STATUS = {
     400: "check bucket_name, region and credentials",
     403: "check the credentials and what they permit; if the bucket is somebody else's, choose "
     "another bucket_name",
+    404: "there is no such bucket: check bucket_name, or let create_bucket=True make it",
     501: "this server lacks the operation",
 }
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from persidict.core.errors import BackendError
+from persidict.core.log import debug
 from persidict.core.primitives import ETagMismatch
 from persidict.core.results import ETagValue
 from persidict.s3.capabilities import Capabilities
-from persidict.s3.lineage import Lineage, is_among, new_writer
+from persidict.s3.lineage import Lineage, is_made_from, new_writer
 from persidict.s3.requests import Found, ObjectStore, Refused
 
 
@@ -54,7 +55,9 @@ class GuardedStore:
                 name, data, match=expected, create=expected is None, writers=writers
             )
         except Refused as refusal:
-            own = self._own_write(name, data, writer) if refusal.in_doubt else None
+            own = self._own_write(name, data, writers, expected) if refusal.in_doubt else None
+            if refusal.in_doubt:
+                _tell("PUT", name, done=own is not None)
             if own is None:
                 raise ETagMismatch from refusal
             return own
@@ -72,7 +75,10 @@ class GuardedStore:
         try:
             self._store.delete(name, match=expected)
         except Refused as refusal:
-            if not (refusal.in_doubt and self._is_absent(name, refusal)):
+            is_done = refusal.in_doubt and self._is_absent(name, refusal)
+            if refusal.in_doubt:
+                _tell("DELETE", name, done=is_done)
+            if not is_done:
                 raise ETagMismatch from refusal
 
     def delete_any(self, name: str) -> None:
@@ -87,6 +93,7 @@ class GuardedStore:
             except Refused as refusal:
                 if not refusal.in_doubt:
                     raise KeyError(name) from refusal
+                _tell("DELETE", name, done=True)
             return
         while True:
             etag = self._store.head(name).etag
@@ -115,16 +122,20 @@ class GuardedStore:
         if actual != expected:
             raise ETagMismatch
 
-    def _own_write(self, name: str, data: bytes, writer: str) -> Found | None:
+    def _own_write(
+        self, name: str, data: bytes, sent: str, expected: ETagValue | None
+    ) -> Found | None:
         """Return what an earlier attempt of ours wrote, if it did."""
         own_etag = ETagValue(f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"')
         try:
             found = self._store.head(name)
             if found.writers:
-                if not is_among(writer, found.writers):
-                    return None
-                is_current = found.writers.startswith(writer)
-                return found if is_current else found._replace(etag=own_etag, writers="")
+                is_own = is_made_from(found.writers, sent, own_etag, expected)
+                if is_own is None:
+                    raise _lost_without_trace(name)
+                is_current = found.writers == sent
+                own = found if is_current else found._replace(etag=own_etag, writers="")
+                return own if is_own else None
             # The server keeps no metadata: the nonce in the body tells.
             if found.etag == own_etag:
                 return found
@@ -143,3 +154,17 @@ class GuardedStore:
         except KeyError:
             return True
         return False
+
+
+def _tell(request: str, name: str, *, done: bool) -> None:
+    outcome = "has done it" if done else "has not done it"
+    debug("persidict.s3", "%s %s: an answer got lost, that attempt %s", request, name, outcome)
+
+
+def _lost_without_trace(name: str) -> BackendError:
+    return BackendError(
+        f"can't tell whether {name} was written: the answer got lost, and others have written it "
+        "since without leaving a trace of who did so before them; read it to see what it is",
+        backend="BasicS3Dict",
+        operation="write",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,8 +11,10 @@ from typing import TypeVar
 _Argument = TypeVar("_Argument")
 _Result = TypeVar("_Result")
 
-# Results that wait for the consumer, per worker: enough to keep all busy, and bounded.
+# Calls under way or waiting for the consumer, per worker: enough to keep all busy, and bounded.
 _AHEAD = 2
+
+_this_thread = threading.local()
 
 
 def ordered_map(
@@ -34,8 +37,16 @@ def ordered_map(
     """
     source = iter(arguments)
     pending: deque[tuple[Hashable, Future[_Result]]] = deque()
-    trouble: BaseException | None = None
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="persidict-s3")
+    busy: set[Hashable] = set()
+    trouble: Exception | None = None
+    crew = object()
+    pool = ThreadPoolExecutor(workers, "persidict-s3", _join, (crew,))
+
+    def first_result() -> _Result:
+        name, future = pending.popleft()
+        busy.discard(name)
+        return future.result()
+
     try:
         while trouble is None:
             try:
@@ -45,15 +56,26 @@ def ordered_map(
             except Exception as error:  # noqa: BLE001  # raised below, in its turn
                 trouble = error
                 break
-            name = conflict(argument) if conflict else None
-            while conflict and any(name == other for other, _ in pending):
-                yield pending.popleft()[1].result()
+            if conflict is not None:
+                name = conflict(argument)
+                while name in busy:
+                    yield first_result()
+                busy.add(name)
+            else:
+                name = None
             pending.append((name, pool.submit(function, argument)))
             if len(pending) >= workers * _AHEAD:
-                yield pending.popleft()[1].result()
+                yield first_result()
         while pending:
-            yield pending.popleft()[1].result()
+            yield first_result()
         if trouble is not None:
             raise trouble
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        # An abandoned iteration may be ended by a garbage collection in one of its own
+        # workers, which can't wait for itself.
+        is_worker = getattr(_this_thread, "crew", None) is crew
+        pool.shutdown(wait=not is_worker, cancel_futures=True)
+
+
+def _join(crew: object) -> None:
+    _this_thread.crew = crew

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from persidict.core.log import debug
 from persidict.core.results import ETagValue
 from persidict.s3.client import forget_attempts, was_in_doubt
 from persidict.s3.errors import is_missing_key, status_of
@@ -48,7 +50,7 @@ class Refused(Exception):
 class Page(NamedTuple):
     """One answer to a listing."""
 
-    objects: list[tuple[str, ETagValue, float]]
+    objects: list[tuple[str, ETagValue, float, int | None]]
     directories: list[str]
     next_token: str | None
     may_be_empty: bool
@@ -81,9 +83,12 @@ class ObjectStore:
                 if status_of(error) == 304 and known is not None:
                     return None, _unchanged(error, known)
                 raise _missing_or(error, name) from error
+            found = _found(answer)
             try:
-                with answer["Body"] as body:
-                    return body.read(), _found(answer)
+                # Not `with answer["Body"]`: that gives urllib3's body, which raises other errors.
+                with closing(answer["Body"]) as body:
+                    # Not every server knows the condition.
+                    return (None if found.etag == known else body.read()), found
             except BotoCoreError:
                 # botocore asks again for an answer, not for the rest of a body.
                 attempts += 1
@@ -107,6 +112,7 @@ class ObjectStore:
             extra["IfMatch"] = self._sent(match)
         answer = _ask(
             lambda: self._client.put_object(Bucket=self._bucket, Key=name, Body=data, **extra),
+            f"PUT {name}",
             conditional=create or match is not None,
         )
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
@@ -117,6 +123,7 @@ class ObjectStore:
         extra = {} if match is None else {"IfMatch": self._sent(match)}
         _ask(
             lambda: self._client.delete_object(Bucket=self._bucket, Key=name, **extra),
+            f"DELETE {name}",
             conditional=match is not None,
         )
 
@@ -144,7 +151,12 @@ class ObjectStore:
         )
         return Page(
             [
-                (entry["Key"], _etag(entry["ETag"]), entry["LastModified"].timestamp())
+                (
+                    entry["Key"],
+                    _etag(entry["ETag"]),
+                    entry["LastModified"].timestamp(),
+                    entry.get("Size"),
+                )
                 for entry in answer.get("Contents", ())
             ],
             [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())],
@@ -156,7 +168,7 @@ class ObjectStore:
         return etag if self._quoted else etag.strip('"')
 
 
-def _ask(request: Callable[[], Any], *, conditional: bool) -> Any:
+def _ask(request: Callable[[], Any], what: str, *, conditional: bool) -> Any:
     """Send a request, the same again after 409; `Refused` if its condition did not hold."""
     in_doubt = False
     conflicts = 0
@@ -174,6 +186,7 @@ def _ask(request: Callable[[], Any], *, conditional: bool) -> Any:
             if status != 409 or conflicts == _MAX_CONFLICTS:
                 raise
             conflicts += 1
+            debug("persidict.s3", "%s met a conflict (409), attempt %d", what, conflicts)
             time.sleep(random.random() * min(0.005 * 2**conflicts, _LONGEST_PAUSE))
 
 
@@ -196,7 +209,8 @@ def _found(answer: Any) -> Found:
 
 
 def _unchanged(error: ClientError, known: ETagValue) -> Found:
-    headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+    metadata: Any = error.response.get("ResponseMetadata", {})
+    headers = metadata.get("HTTPHeaders", {})
     return Found(known, _seconds(headers.get("last-modified")), "", 0)
 
 

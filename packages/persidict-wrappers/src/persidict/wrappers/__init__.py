@@ -1,8 +1,21 @@
-"""Dicts around other dicts: caches, write-once checks, several formats at one place."""
+"""Dicts around other dicts: caches, expiry, write-once checks; and functions that remember."""
 
 from persidict.wrappers.append_only_cache import AppendOnlyDictCached
+from persidict.wrappers.digests import stable_digest
+from persidict.wrappers.expiring import ExpiringDict
+from persidict.wrappers.memoize import CacheInfo, Memoized, memoize
 from persidict.wrappers.mutable_cache import MutableDictCached
 from persidict.wrappers.overlapping import OverlappingMultiDict
 from persidict.wrappers.write_once import WriteOnceDict
 
-__all__ = ["AppendOnlyDictCached", "MutableDictCached", "OverlappingMultiDict", "WriteOnceDict"]
+__all__ = [
+    "AppendOnlyDictCached",
+    "CacheInfo",
+    "ExpiringDict",
+    "Memoized",
+    "MutableDictCached",
+    "OverlappingMultiDict",
+    "WriteOnceDict",
+    "memoize",
+    "stable_digest",
+]

@@ -71,6 +71,7 @@ class AppendOnlyDictCached(WrapperDict[ValueType]):
         require_distinct(main_dict=main, data_cache=data)
         super().__init__(main)
         self._data = data
+        self._insert_many = main.insert_many
 
     @property
     def main_dict(self) -> PersiDict[ValueType]:

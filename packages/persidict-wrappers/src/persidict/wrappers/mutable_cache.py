@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any, NamedTuple, cast
 
 from persidict.core.base import PersiDict
+from persidict.core.blobs import BlobDict
 from persidict.core.flags import (
     ANY_ETAG,
     ITEM_NOT_AVAILABLE,
@@ -23,9 +24,10 @@ from persidict.wrappers.wrapper import Answers, WrapperDict, batches, inner, req
 
 _LOG = logging.getLogger("persidict.wrappers")
 _MISSING: Any = object()
-# Keys looked up at a time when many values are read, and forgotten at a time when many go.
+# Keys looked up at a time when many values are read, and forgotten at a time when many go: as
+# many as a main dict on S3 deletes with a few requests at once.
 _READ_AT_ONCE = 256
-_ERASED_AT_ONCE = 1000
+_ERASED_AT_ONCE = 8000
 
 
 class _Certificate(NamedTuple):
@@ -63,11 +65,14 @@ class MutableDictCached(WrapperDict[ValueType]):
         max_cached_items: How many values the data cache may hold; those that were not used for
             longest make room. None: all. Processes that share a cache may exceed it by an
             eighth each, and know each other's writes to it, not each other's reads.
+        max_cached_bytes: How many bytes they may take, likewise; a larger value is not kept. It
+            needs a data cache that stores bytes, such as a `FileDirDict`.
 
     Raises:
-        TypeError: An argument is no `PersiDict`, or `max_cached_items` no int.
+        TypeError: An argument is no `PersiDict`, or a bound no int.
         ValueError: One of the dicts is append-only, two are the same store, `etag_cache` refuses
-            strings, or `max_cached_items` is not positive.
+            strings, a bound is not positive, or the data cache does not store bytes that
+            `max_cached_bytes` could count.
 
     Notes:
         Any number of processes may share the caches. An entry of the ETag cache names the ETag
@@ -93,6 +98,7 @@ class MutableDictCached(WrapperDict[ValueType]):
         data_cache: PersiDict[ValueType],
         etag_cache: PersiDict[Any],
         max_cached_items: int | None = None,
+        max_cached_bytes: int | None = None,
     ) -> None:
         inners = {
             "main_dict": inner("main_dict", main_dict),
@@ -109,7 +115,13 @@ class MutableDictCached(WrapperDict[ValueType]):
         super().__init__(inners["main_dict"])
         self._data = inners["data_cache"]
         self._etags = inners["etag_cache"]
-        self._recency = None if max_cached_items is None else Recency(max_cached_items)
+        if max_cached_bytes is not None and not isinstance(data_cache, BlobDict):
+            raise ValueError(
+                "max_cached_bytes needs a data_cache that stores bytes, such as a FileDirDict, "
+                f"not a {type(data_cache).__name__}"
+            )
+        bounds = (max_cached_items, max_cached_bytes)
+        self._recency = None if bounds == (None, None) else Recency(*bounds)
 
     @property
     def main_dict(self) -> PersiDict[ValueType]:
@@ -130,6 +142,11 @@ class MutableDictCached(WrapperDict[ValueType]):
     def max_cached_items(self) -> int | None:
         """How many values the data cache may hold."""
         return None if self._recency is None else self._recency.max_items
+
+    @property
+    def max_cached_bytes(self) -> int | None:
+        """How many bytes they may take."""
+        return None if self._recency is None else self._recency.max_bytes
 
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
         try:
@@ -263,10 +280,10 @@ class MutableDictCached(WrapperDict[ValueType]):
             of_main = cast("ETagIfExists", stat.etag)
             if of_main is ITEM_NOT_AVAILABLE:
                 return  # a null device keeps nothing
-            of_data = self._data.store(key, value, ANY_ETAG).etag
-            self._etags.store(key, _Certificate(of_main, of_data).text(), ANY_ETAG)
+            entry = self._data.store(key, value, ANY_ETAG)
+            self._etags.store(key, _Certificate(of_main, entry.etag).text(), ANY_ETAG)
             if self._recency is not None:
-                for evicted in self._recency.added(key, self._data):
+                for evicted in self._recency.added(key, entry, self._data):
                     self._forget(evicted)
         except Exception as error:  # noqa: BLE001  # whatever ails a cache, main has the value
             _LOG.warning("value of %r can't be cached: %r", key, error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from persidict.core.base import PersiDict
+from persidict.core.notebook import table, title_and_params
 
 
 class OverlappingMultiDict:
@@ -70,6 +71,11 @@ class OverlappingMultiDict:
         params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
         return f"{type(self).__name__}({params})"
 
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: the parameters, then each of the dicts."""
+        dicts = "".join(self.__dict__[name]._repr_html_() for name in self.subdicts_names)
+        return table(*title_and_params(self)) + dicts
+
     def __getattr__(self, name: str) -> PersiDict[Any]:
         formats = self.__dict__.get("subdicts_names", [])
         raise AttributeError(
@@ -92,8 +98,9 @@ class OverlappingMultiDict:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"an {type(self).__name__} can't be pickled; send what get_params() returns "
-            "and open the dicts again with it"
+            f"an {type(self).__name__} can't be pickled; send what persidict.describe() returns of "
+            "it and open the dicts again with persidict.open_store() (or, as Python objects, what "
+            "get_params() returns)"
         )
 
     def _refuse_keys(self) -> NoReturn:

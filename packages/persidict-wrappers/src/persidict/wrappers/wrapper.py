@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from persidict.core.base import PersiDict
 from persidict.core.flags import AnyETagFlag, ItemNotAvailableFlag, ValueNotRetrievedFlag
@@ -13,6 +13,7 @@ from persidict.core.primitives import Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 
 _T = TypeVar("_T")
+InsertMany: TypeAlias = Callable[[Iterable[tuple[NonEmptySafeStrTuple, ValueType]]], Iterator[bool]]
 
 
 class Inner(Generic[ValueType]):
@@ -93,6 +94,17 @@ class Inner(Generic[ValueType]):
     ) -> None:
         """Write all items."""
         self.wrapped._store_many(((self._inside(key), value) for key, value in items), expected)
+
+    @property
+    def insert_many(self) -> InsertMany[ValueType] | None:
+        """How to write those of many items that are absent, told of each in order.
+
+        A dict whose requests are slow may offer it, as `_insert_many`; None: it doesn't.
+        """
+        insert: InsertMany[ValueType] | None = getattr(self.wrapped, "_insert_many", None)
+        if insert is None or not self._prefix:
+            return insert
+        return lambda items: insert((self._inside(key), value) for key, value in items)
 
     def erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
         """Delete all items."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any, NoReturn, Self
 
 from persidict.core.base import PersiDict
@@ -18,6 +18,7 @@ from persidict.core.flags import (
     Joker,
     KeepCurrentFlag,
 )
+from persidict.core.forks import new_lock
 from persidict.core.guarded import check_flags, holds
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
 from persidict.core.primitives import ETagMismatch
@@ -29,7 +30,10 @@ from persidict.core.results import (
     ValueType,
 )
 from persidict.core.sameness import same
-from persidict.wrappers.wrapper import WrapperDict, inner
+from persidict.wrappers.wrapper import Answers, InsertMany, WrapperDict, batches, inner
+
+# Items written at a time to a dict that takes several at once, before repeated ones are compared.
+_WRITTEN_AT_ONCE = 256
 
 
 class WriteOnceDict(WrapperDict[ValueType]):
@@ -189,8 +193,38 @@ class WriteOnceDict(WrapperDict[ValueType]):
         return twin
 
     def _store_run(self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]) -> None:
-        for key, value in items:
-            self._write(key, value)
+        insert_many = self._main.insert_many
+        if insert_many is None:
+            for key, value in items:
+                self._write(key, value)
+            return
+        for batch in batches(items, _WRITTEN_AT_ONCE):
+            self._write_batch(batch, insert_many)
+
+    def _write_batch(
+        self,
+        batch: list[tuple[NonEmptySafeStrTuple, ValueType]],
+        insert_many: InsertMany[ValueType],
+    ) -> None:
+        repeated = []
+        failure: Exception | None = None
+        try:
+            for item, is_first in zip(batch, insert_many(batch), strict=True):
+                if not is_first and self._draws():
+                    repeated.append(item)
+        except Exception as error:  # noqa: BLE001  # raised below, after what came before it
+            failure = error
+        if repeated:
+            stored = Answers(self._main.load_many((key, None) for key, _ in repeated))
+            with closing(stored):
+                for key, value in repeated:
+                    found = stored.of(key)
+                    if found is None:
+                        self._write(key, value)
+                    else:
+                        self._compare(found[0], value)
+        if failure is not None:
+            raise failure
 
     def _write(self, key: NonEmptySafeStrTuple, value: ValueType) -> None:
         while True:
@@ -200,8 +234,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
                 pass
             else:
                 return
-            p = self._probability
-            if p <= 0 or (p < 1 and random.random() >= p):
+            if not self._draws():
                 return
             try:
                 stored, _ = self._main.load(key, None)
@@ -209,6 +242,11 @@ class WriteOnceDict(WrapperDict[ValueType]):
                 continue  # removed behind the policy: this is the first write after all
             self._compare(stored, value)
             return
+
+    def _draws(self) -> bool:
+        """Draw whether a repeated value is compared with the stored one."""
+        p = self._probability
+        return p >= 1 or (p > 0 and random.random() < p)
 
     def _compare(self, stored: object, value: object) -> None:
         agree = _agree(stored, value)
@@ -219,7 +257,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
             raise MutationPolicyError("write-once")
 
     def _start_counting(self) -> None:
-        self._counting = threading.Lock()
+        self._counting = new_lock()
         self._passed = 0
         self._failed = 0
 

@@ -1,0 +1,8 @@
+"""`python -m persidict`: the command line."""
+
+import sys
+
+from persidict.core.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

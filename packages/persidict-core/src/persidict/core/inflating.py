@@ -1,0 +1,96 @@
+"""Decompression with a bound, so that a few stored bytes can't fill the memory."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from typing import Any
+
+from persidict.core.codecs import missing_package
+
+LZ4_MAGIC = b"\x04\x22\x4d\x18"
+# No LZ4 block grows by more: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
+_LZ4_RATIO = 255
+_STEP = 1 << 20
+
+
+def inflated(frames: bytes, limit: int | None) -> bytes:
+    """Return what is in one or more LZ4 frames; ``ValueError`` if it is more than the limit.
+
+    What a frame declares of its size is a hint, never trusted.
+    """
+    try:
+        import lz4.frame
+    except ImportError as error:
+        raise missing_package("lz4", "reading this compressed value") from error
+    declared = lz4.frame.get_frame_info(frames)["content_size"]
+    if limit is not None and declared > limit:
+        raise _too_much(limit)
+    at_once = max(_STEP, min(declared, _LZ4_RATIO * len(frames)))
+    context = lz4.frame.create_decompression_context()
+    pieces: list[bytes] = []
+    total = 0
+    rest, is_complete = memoryview(frames), False
+    while rest:
+        if limit is not None:
+            at_once = min(at_once, limit - total + 1)
+        piece, used, is_complete = lz4.frame.decompress_chunk(context, rest, max_length=at_once)
+        if not (piece or used):
+            raise ValueError("the LZ4 frame is damaged")
+        total += len(piece)
+        if limit is not None and total > limit:
+            raise _too_much(limit)
+        if piece:
+            pieces.append(piece)
+        rest = rest[used:]
+        at_once = _STEP
+    if not is_complete:
+        raise EOFError("the LZ4 frame is cut short")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def check_arrays(flat: Any, limit: int | None) -> None:
+    """Refuse JSON whose arrays, which jsonpickle keeps deflated, are larger than the limit.
+
+    jsonpickle inflates what stands under ``"values"``, so the sum of all these counts.
+    """
+    if limit is None:
+        return
+    total = 0
+    pending = [flat]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, dict):
+            pending.extend(node.values())
+            values = node.get("values")
+            if isinstance(values, str):
+                total += _inflated_size(values, limit - total)
+                if total > limit:
+                    raise _too_much(limit)
+
+
+def _inflated_size(text: str, limit: int) -> int:
+    """Return how many bytes a deflated text stands for, counted up to just above the limit."""
+    try:
+        data = base64.b64decode(text)
+    except (binascii.Error, ValueError):
+        return 0
+    inflater = zlib.decompressobj()
+    size = 0
+    while data and size <= limit:
+        try:
+            size += len(inflater.decompress(data, min(_STEP, limit - size + 1)))
+        except zlib.error:
+            return 0  # never deflated: as long as it is
+        data = inflater.unconsumed_tail
+    return size
+
+
+def _too_much(limit: int) -> ValueError:
+    return ValueError(
+        f"it would inflate to more than max_inflated_bytes={limit}; if you trust it, open the dict "
+        "with a larger max_inflated_bytes (None: no bound)"
+    )

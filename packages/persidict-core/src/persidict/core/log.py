@@ -1,0 +1,12 @@
+"""Messages for those who debug, which cost nothing where nobody listens."""
+
+from __future__ import annotations
+
+import sys
+
+
+def debug(logger: str, message: str, *args: object) -> None:
+    """Log a message if anybody has loaded `logging`, which is slow to import."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger(logger).debug(message, *args)

@@ -1,0 +1,169 @@
+r"""Signed values: what was not written by a holder of the key is refused before it is decoded.
+
+A signed item is a header and the payload that the format makes of the value::
+
+    b"\xffpersidict signed 1\n"    20 bytes; neither UTF-8 nor a pickle begins like that
+    HMAC-SHA-256                  32 bytes, of all that follows
+      uint32 n, and n times (uint32 length, bytes): the format, then the key's components
+      the payload
+
+(Numbers are big-endian. What precedes the payload is authenticated, not stored.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, TypeAlias
+
+from persidict.core.keys import PersiDictKey, SafeStrTuple, as_prefix
+
+_MAGIC = b"\xffpersidict signed 1\n"
+_MAC_BYTES = 32
+_HEADER_BYTES = len(_MAGIC) + _MAC_BYTES
+_SHORTEST_KEY = 16
+
+
+class SignatureError(ValueError):
+    """Stored bytes are not what a holder of the key wrote for this key and format."""
+
+
+class SigningKeys:
+    """Secret keys that values are signed with, and whether a stored value was.
+
+    Stores accept plain ``bytes`` as well; this is what their `get_params` returns, so that
+    nothing that is printed or logged shows a secret. It can't be pickled or turned into JSON.
+
+    Args:
+        keys: A secret of at least 16 bytes, or a sequence of them: the first signs, each of
+            them verifies.
+        prefix: What is put before every key: the prefix of a sub-dict that is opened as a store
+            of its own.
+
+    Raises:
+        TypeError: A key is no bytes.
+        ValueError: A key is shorter than 16 bytes, or there is none.
+
+    Example:
+        >>> SigningKeys([b"a new secret key", b"an old secret key"])
+        <SigningKeys: 2 hidden>
+    """
+
+    __slots__ = ("_keys", "_prefix")
+
+    def __init__(self, keys: SigningKey, *, prefix: PersiDictKey = ()) -> None:
+        self._keys: tuple[bytes, ...] = (
+            keys._keys if isinstance(keys, SigningKeys) else _checked(keys)
+        )
+        self._prefix: SafeStrTuple = as_prefix(prefix)
+        if isinstance(keys, SigningKeys):
+            self._prefix = keys._prefix + self._prefix
+
+    def at(self, prefix: SafeStrTuple) -> SigningKeys:
+        """Return the same keys for a store that begins at a prefix of this one."""
+        return SigningKeys(self, prefix=prefix) if prefix else self
+
+    def header(
+        self, key: Sequence[str], serialization_format: str, pieces: Iterable[bytes]
+    ) -> bytes:
+        """Return what is stored before a payload."""
+        context = self._context(key, serialization_format)
+        return _MAGIC + _mac(self._keys[0], (context, *pieces))
+
+    def verified(self, key: Sequence[str], serialization_format: str, data: bytes) -> bytes:
+        """Return the payload of a signed item, or raise `SignatureError`."""
+        if not is_signed(data):
+            raise SignatureError(
+                "it is not signed, or cut short; if you trust it, read it through a dict without "
+                "signing_key and write it again with one"
+            )
+        from hmac import compare_digest
+
+        mac = data[len(_MAGIC) : _HEADER_BYTES]
+        payload = memoryview(data)[_HEADER_BYTES:]
+        context = self._context(key, serialization_format)
+        for secret in self._keys:
+            if compare_digest(_mac(secret, (context, payload)), mac):
+                return bytes(payload)
+        raise SignatureError(
+            "its signature does not fit: it was damaged, forged, moved from another key or format, "
+            "or signed with a key that is not in signing_key (a sub-dict that is opened on its own "
+            "needs the signing_key of its get_params())"
+        )
+
+    def _context(self, key: Sequence[str], serialization_format: str) -> bytes:
+        parts = [part.encode() for part in (serialization_format, *self._prefix, *key)]
+        return _uint32(len(parts)) + _sized(parts)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SigningKeys):
+            return NotImplemented
+        from hmac import compare_digest
+
+        same_secrets = compare_digest(_sized(self._keys), _sized(other._keys))
+        return same_secrets and self._prefix == other._prefix
+
+    __hash__ = None  # type: ignore[assignment]  # it would tell something of the secrets
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self._keys)} hidden>"
+
+    def __copy__(self) -> SigningKeys:
+        return self
+
+    def __deepcopy__(self, memo: object) -> SigningKeys:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(
+            "signing keys can't be pickled; pass the secret itself to where it is needed"
+        )
+
+
+SigningKey: TypeAlias = bytes | Sequence[bytes] | SigningKeys
+"""What is accepted as `signing_key`."""
+
+
+def is_signed(data: bytes) -> bool:
+    """Tell whether stored bytes have a complete header."""
+    return data.startswith(_MAGIC) and len(data) >= _HEADER_BYTES
+
+
+def refuse_signed(data: bytes) -> None:
+    """Say what to do about signed bytes in a dict that has no keys."""
+    if data.startswith(_MAGIC):
+        raise SignatureError("it is signed; open the dict with the signing_key that it needs")
+
+
+def _checked(keys: object) -> tuple[bytes, ...]:
+    secrets = (keys,) if isinstance(keys, bytes) else keys
+    if not isinstance(secrets, Sequence) or not all(isinstance(one, bytes) for one in secrets):
+        raise TypeError(
+            "signing_key must be bytes, a sequence of bytes, or what get_params() returned, "
+            f"got {type(keys).__name__}"
+        )
+    if not secrets:
+        raise ValueError("signing_key is an empty sequence; without signing it is None")
+    for secret in secrets:
+        if len(secret) < _SHORTEST_KEY:
+            raise ValueError(
+                f"a signing_key must have at least {_SHORTEST_KEY} bytes, got {len(secret)}; "
+                "secrets.token_bytes(32) makes a good one"
+            )
+    return tuple(secrets)
+
+
+def _mac(secret: bytes, pieces: Iterable[bytes | memoryview]) -> bytes:
+    import hmac  # loads OpenSSL
+
+    mac = hmac.new(secret, digestmod="sha256")
+    for piece in pieces:
+        mac.update(piece)
+    return mac.digest()
+
+
+def _sized(parts: Iterable[bytes]) -> bytes:
+    return b"".join(_uint32(len(part)) + part for part in parts)
+
+
+def _uint32(number: int) -> bytes:
+    return number.to_bytes(4, "big")

@@ -1,0 +1,336 @@
+"""The work of `copy_to` and `sync_to`: conditional, so that nothing newer is lost; resumable."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, NamedTuple, Self
+
+from persidict.core.base import PersiDict
+from persidict.core.copying import CopyCounts, Outcome, Progress
+from persidict.core.errors import DecodingError, MutationPolicyError
+from persidict.core.flags import ANY_ETAG, ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, NEVER_RETRIEVE
+from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
+from persidict.core.local import LocalDict
+from persidict.core.primitives import Primitives, StatLike
+from persidict.core.reading import ReadingOperations, closable
+from persidict.core.results import ETagValue
+from persidict.core.sameness import same
+
+# Seconds. Clocks of two machines differ a little, some stores tell whole seconds only, and FAT even
+# ones: what was written closer together than that is not judged by its time alone.
+_MARGIN = 2.0
+_READ_AT_ONCE = 256
+# Writes that wait for their turn, per worker.
+_AHEAD = 2
+# What is wrong with one item, not with the store.
+ITEM_ERRORS = (DecodingError, TypeError)
+
+
+class _Version(NamedTuple):
+    """What the target's listing told of an item."""
+
+    etag: ETagValue
+    timestamp: float
+
+
+class _Task(NamedTuple):
+    """An item that needs more than a look at the times."""
+
+    key: NonEmptySafeStrTuple
+    stat: StatLike
+    there: _Version | None
+    later: bool
+    """Whether the target's version is surely newer."""
+
+
+class Transfer:
+    """One run from a source to a target."""
+
+    def __init__(
+        self,
+        source: ReadingOperations[Any],
+        target: PersiDict[Any],
+        progress: Progress | None,
+        *,
+        dry_run: bool,
+        compare: bool,
+    ) -> None:
+        if not isinstance(target, PersiDict):
+            raise TypeError(f"the target must be a PersiDict, got {type(target).__name__}")
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress must be callable, got {type(progress).__name__}")
+        _refuse_overlap(source, target)
+        self._source = source
+        self._target = target
+        self._progress = progress
+        self._dry_run = dry_run
+        self._compare = compare
+        self._counts = dict.fromkeys(CopyCounts._fields, 0)
+        self._failed: list[tuple[NonEmptySafeStrTuple, Exception]] = []
+
+    def run(self, *, delete: bool = False) -> CopyCounts:
+        """Copy; if asked so, delete afterwards what the source lacks."""
+        there = {key: _Version(*found) for key, found in _listed(self._target)}
+        tasks: list[_Task] = []
+        with (
+            _Writer(self._target, self._note) as writer,
+            closing(closable(relative_scan(self._source))) as listing,
+        ):
+            for key, stat in listing:
+                task = self._judge(key, stat, there.pop(key, None))
+                if task is not None:
+                    tasks.append(task)
+                if len(tasks) == _READ_AT_ONCE:
+                    self._do(tasks, writer)
+                    tasks = []
+            self._do(tasks, writer)
+            writer.finish()
+            if delete and not self._failed:
+                for key, version in there.items():
+                    writer.submit(key, self._delete, key, version)
+                writer.finish()
+        if self._failed:
+            raise self._failure()
+        return CopyCounts(**self._counts)
+
+    def _judge(
+        self, key: NonEmptySafeStrTuple, stat: StatLike, there: _Version | None
+    ) -> _Task | None:
+        """Decide by the times alone, if they are clear."""
+        if there is None:
+            if not self._dry_run:
+                return _Task(key, stat, None, later=False)
+            self._note(key, "copied")
+            return None
+        try:
+            written = stat.timestamp
+        except KeyError:
+            return None  # vanished since it was listed
+        # A whole number is a time cut off: it was written at some time within that second.
+        surely = there.timestamp - written - (1 if written == int(written) else 0)
+        if not self._compare and surely >= _MARGIN:
+            self._note(key, "unchanged")
+            return None
+        return _Task(key, stat, there, later=surely > 0)
+
+    def _do(self, tasks: list[_Task], writer: _Writer) -> None:
+        by_key = {task.key: task for task in tasks}
+        for key, value in each_value(self._source, [(task.key, task.stat) for task in tasks]):
+            if isinstance(value, Unreadable):
+                self._note(key, value.error)
+            else:
+                writer.submit(key, self._write, by_key[key], value)
+
+    def _write(self, task: _Task, value: Any) -> Outcome:
+        target, there = self._target, task.there
+        if there is None:
+            inserted = target.setdefault_if(
+                task.key,
+                default_value=value,
+                condition=ANY_ETAG,
+                expected_etag=ITEM_NOT_AVAILABLE,
+                retrieve_value=NEVER_RETRIEVE,
+            )
+            return "copied" if inserted.actual_etag is ITEM_NOT_AVAILABLE else "conflict"
+        try:
+            found = target.get_with_etag(task.key)
+        except ITEM_ERRORS:
+            pass  # damaged there: certainly another value
+        else:
+            if found.actual_etag != there.etag:
+                return "conflict"
+            if _agree(found.new_value, value):
+                return "unchanged"
+        if task.later:
+            return "newer"
+        if target.append_only:
+            raise MutationPolicyError("append-only")
+        if self._dry_run:
+            return "copied"
+        written = target.set_item_if(
+            task.key,
+            value=value,
+            condition=ETAG_IS_THE_SAME,
+            expected_etag=there.etag,
+            retrieve_value=NEVER_RETRIEVE,
+        )
+        return "copied" if written.condition_was_satisfied else "conflict"
+
+    def _delete(self, key: NonEmptySafeStrTuple, version: _Version) -> Outcome:
+        if key in self._source:
+            return "conflict"  # has come since the source was listed
+        if self._dry_run:
+            return "deleted"
+        outcome = self._target.discard_if(
+            key, condition=ETAG_IS_THE_SAME, expected_etag=version.etag
+        )
+        return "deleted" if outcome.value_was_mutated else "conflict"
+
+    def _note(self, key: NonEmptySafeStrTuple, outcome: Outcome | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self._failed.append((key, outcome))
+            return
+        self._counts[outcome] += 1
+        if self._progress is not None:
+            self._progress(key, outcome)
+
+    def _failure(self) -> Exception:
+        _, error = self._failed[0]
+        shown = ", ".join("/".join(key) for key, _ in self._failed[:10])
+        more = ", ..." if len(self._failed) > 10 else ""
+        error.add_note(
+            f"{len(self._failed)} items could not be copied, all others were: {shown}{more}"
+        )
+        return error
+
+
+class Unreadable(NamedTuple):
+    """Stands for the value of an item that can't be read."""
+
+    error: Exception
+
+
+class _Writer:
+    """Runs writes, several at a time where the store is slow, and notes outcomes in order."""
+
+    def __init__(
+        self,
+        target: PersiDict[Any],
+        note: Callable[[NonEmptySafeStrTuple, Outcome | Exception], None],
+    ) -> None:
+        self._workers: int = getattr(_innermost(target), "max_workers", 1)
+        self._note = note
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: deque[tuple[NonEmptySafeStrTuple, Future[Outcome]]] = deque()
+
+    def __enter__(self) -> Self:
+        if self._workers > 1:
+            self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="persidict-copy")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def submit(
+        self, key: NonEmptySafeStrTuple, write: Callable[..., Outcome], *arguments: Any
+    ) -> None:
+        if self._pool is None:
+            self._note_result(key, lambda: write(*arguments))
+            return
+        self._pending.append((key, self._pool.submit(write, *arguments)))
+        if len(self._pending) > self._workers * _AHEAD:
+            self._note_first()
+
+    def finish(self) -> None:
+        """Wait for all writes."""
+        while self._pending:
+            self._note_first()
+
+    def _note_first(self) -> None:
+        key, future = self._pending.popleft()
+        self._note_result(key, future.result)
+
+    def _note_result(self, key: NonEmptySafeStrTuple, result: Callable[[], Outcome]) -> None:
+        outcome: Outcome | Exception
+        try:
+            outcome = result()
+        except ITEM_ERRORS as error:
+            outcome = error
+        self._note(key, outcome)
+
+
+def each_value(
+    store: ReadingOperations[Any],
+    wanted: Sequence[tuple[NonEmptySafeStrTuple, StatLike | None]],
+    errors: tuple[type[Exception], ...] = ITEM_ERRORS,
+) -> Iterator[tuple[NonEmptySafeStrTuple, Any]]:
+    """Yield key and value of the items that exist, an `Unreadable` for each that can't be read."""
+    left = deque(key for key, _ in wanted)
+    complete = ((store._complete(key), stat) for key, stat in wanted)
+    try:
+        for key, value, _ in store._values_of(complete):
+            while left.popleft() != key:
+                continue  # absent
+            yield key, value
+    except errors:
+        # Which of those left it is, reading them one by one tells.
+        for key in left:
+            try:
+                value = store[key]
+            except KeyError:
+                continue
+            except errors as error:
+                value = Unreadable(error)
+            yield key, value
+
+
+def relative_scan(
+    store: ReadingOperations[Any],
+) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
+    """Yield key, as users of the (sub-)dict know it, and stat of every item."""
+    depth = len(store._prefix)
+    for key, stat in store._scan(store._prefix):
+        yield (trusted_key(key[depth:]) if depth else key), stat
+
+
+def _listed(
+    store: ReadingOperations[Any],
+) -> Iterator[tuple[NonEmptySafeStrTuple, tuple[ETagValue, float]]]:
+    for key, stat in relative_scan(store):
+        try:
+            yield key, (stat.etag, stat.timestamp)
+        except KeyError:
+            continue  # vanished since it was listed
+
+
+def _agree(one: object, other: object) -> bool:
+    """Compare with the types of all parts: ``[1] == [True]``, but a change it is."""
+    try:
+        return same(one, other)
+    except Exception:  # noqa: BLE001  # of what a pickle can't hold, only `==` can tell
+        return type(one) is type(other) and (one == other) is True
+
+
+def _refuse_overlap(source: Any, target: Any) -> None:
+    """Refuse to copy a store into itself, which might never end."""
+    if source._is_same_store(target):
+        raise ValueError("source and target are the same store")
+    for one, other in ((source, target), (target, source)):
+        if _is_part(one, other):
+            raise ValueError(
+                "source and target overlap: one is a part of the other; copy by way of a third dict"
+            )
+
+
+def _is_part(part: Primitives[Any], whole: Primitives[Any]) -> bool:
+    (store, path), (other_store, other_path) = _place(part), _place(whole)
+    return store == other_store and path[: len(other_path)] == other_path
+
+
+def _place(store: Any) -> tuple[object, tuple[str, ...]]:
+    """Return what tells a store from others, and where in it the items are, as far as known."""
+    store = _innermost(store)
+    own = store.serialization_format
+    if isinstance(store, LocalDict):
+        return (id(store._items), own), store.backend.prefix
+    if isinstance(url := getattr(store, "base_url", None), str):
+        return (getattr(store, "endpoint_url", None), own), tuple(url.rstrip("/").split("/"))
+    if isinstance(path := getattr(store, "base_dir", None), str):
+        return ("base_dir", own), tuple(os.path.realpath(path).split(os.sep))
+    # The sub-dicts of one handle share everything but the prefix.
+    shared = {name: id(value) for name, value in vars(store).items() if name != "_prefix"}
+    return (type(store), shared), store._prefix
+
+
+def _innermost(store: Any) -> Any:
+    """Return the dict that a wrapper keeps its items in."""
+    for name in ("main_dict", "wrapped_dict"):
+        inner = getattr(store, name, None)
+        if isinstance(inner, Primitives):
+            return _innermost(inner)
+    return store

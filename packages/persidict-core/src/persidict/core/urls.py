@@ -1,0 +1,193 @@
+"""Stores by URL or path: which class, and which constructor arguments."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from persidict.core import _facade
+from persidict.core.base import PersiDict
+from persidict.core.codecs import check_format
+
+# Two letters at least: one is a drive of Windows.
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):").match
+_DRIVE = re.compile(r"/*([A-Za-z]:(/|\Z))").match
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+_FORMAT = "serialization_format"
+# What a query can say, by what a parameter's annotation allows; looked for in this order.
+_CONVERTERS: dict[str, Callable[[str], Any]] = {
+    "bool": lambda text: _TRUTHS[text.lower()],
+    "int": lambda text: int(text, 0),
+    "float": float,
+    "str": str,
+}
+_EXPECTED = {"bool": "true or false", "int": "an integer", "float": "a number"}
+
+
+class Address(NamedTuple):
+    """What a URL says: the store's public name, where it is, and the texts after the ``?``."""
+
+    store: str
+    place: dict[str, str]
+    query: dict[str, str]
+
+
+def open_url(target: str | os.PathLike[str], given: Mapping[str, Any]) -> PersiDict[Any]:
+    """Open a store by URL or path, with constructor arguments that win over those in it."""
+    address = address_of(target, windows=os.name == "nt")
+    name = address.store
+    if name == "BasicS3Dict" and "base_dir" in {*address.query, *given}:
+        name = "S3Dict"
+    cls: Any = _facade.load(name)
+    allowed = _annotations(cls)
+    params = _converted(address, allowed)
+    given = {_FORMAT if name == "format" else name: value for name, value in given.items()}
+    if unknown := [name for name in given if name not in allowed]:
+        raise TypeError(f"{name} has no parameter {unknown[0]!r}; there are {_listed(allowed)}")
+    params |= given
+    if _FORMAT in params and "base_class_for_values" not in params and _is_text(params[_FORMAT]):
+        params["base_class_for_values"] = str
+    store: PersiDict[Any] = cls(**params)
+    return store
+
+
+def address_of(target: str | os.PathLike[str], *, windows: bool) -> Address:
+    """Take a URL or path apart.
+
+    Args:
+        target: A string may have a query; a path object is a directory, whatever its name.
+        windows: Whether drives and shares have the forms of Windows.
+
+    Raises:
+        TypeError: It is neither a string nor a path.
+        ValueError: The scheme is unknown, or a part is missing or too much.
+    """
+    if isinstance(target, os.PathLike):
+        return Address("FileDirDict", {"base_dir": os.fspath(target)}, {})
+    if not isinstance(target, str):
+        raise TypeError(
+            "a store is opened by a URL, a path or a description (a dict), "
+            f"got {type(target).__name__}"
+        )
+    match = _SCHEME(target)
+    if match is None:
+        path, _, query = target.partition("?")
+        if not path:
+            raise ValueError("the path of a store must not be empty")
+        return Address("FileDirDict", {"base_dir": os.path.expanduser(path)}, _split(query))
+    scheme = match[1].lower()
+    rest, _, query = target[match.end() :].partition("?")
+    if "#" in rest + query:
+        raise ValueError("a # in a URL must be written %23")
+    if scheme == "file":
+        return Address("FileDirDict", {"base_dir": _file_path(rest, windows)}, _split(query))
+    if scheme == "s3":
+        bucket, _, prefix = rest.removeprefix("//").partition("/")
+        if not rest.startswith("//") or not bucket:
+            raise ValueError("the URL of a store on S3 is s3://bucket/prefix")
+        if "@" in bucket or ":" in bucket:  # a secret may have a slash in it
+            raise ValueError(
+                "credentials don't belong in a URL: boto3 takes them from the environment, "
+                "~/.aws/credentials or the machine's role"
+            )
+        place = {"bucket_name": unquote(bucket), "root_prefix": unquote(prefix)}
+        return Address("BasicS3Dict", place, _split(query))
+    raise ValueError(
+        f"stores have URLs of the schemes file: and s3:, not {scheme}: "
+        "(a path with a colon in its name begins with ./)"
+    )
+
+
+def _file_path(rest: str, windows: bool) -> str:
+    path = unquote(rest)
+    if path.startswith("//"):
+        host, slash, path = path[2:].partition("/")
+        path = slash + path
+        if host and host.lower() != "localhost":
+            if not windows:
+                raise ValueError(
+                    f"file://{host}{path} names the machine {host}; a directory is "
+                    f"file:{host}{path} or, with its full path, file:///..."
+                )
+            return f"\\\\{host}{path}".replace("/", "\\")
+    if windows and (match := _DRIVE(path)):
+        path = path[match.start(1) :]
+    if not path:
+        raise ValueError("the path of a store must not be empty")
+    return path
+
+
+def _split(query: str) -> dict[str, str]:
+    """Return names and values of a query, percent-decoded; a + stands for itself."""
+    found: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        name, equals, value = part.partition("=")
+        name = unquote(name)
+        if not equals:
+            raise ValueError(f"{name!r} has no value: what follows the ? is name=value&name=value")
+        name = _FORMAT if name == "format" else name
+        if name in found:
+            raise ValueError(f"{name!r} is given twice")
+        found[name] = unquote(value)
+    return found
+
+
+def _annotations(cls: type) -> dict[str, str]:
+    import inspect  # slow to import, rarely needed
+
+    return {name: str(p.annotation) for name, p in inspect.signature(cls).parameters.items()}
+
+
+def _converted(address: Address, annotations: dict[str, str]) -> dict[str, Any]:
+    params: dict[str, Any] = dict(address.place)
+    for name, text in address.query.items():
+        if name in address.place:
+            raise ValueError(f"{name!r} is said by the URL before the ? already")
+        if name not in annotations:
+            allowed = [
+                name
+                for name, annotation in annotations.items()
+                if name not in address.place and _kinds(annotation)
+            ]
+            raise ValueError(f"unknown parameter {name!r}; there are {_listed(allowed)}, format")
+        params[name] = _value(name, text, annotations[name])
+    return params
+
+
+def _value(name: str, text: str, annotation: str) -> Any:
+    kinds = _kinds(annotation)
+    if not kinds:
+        raise ValueError(f"{name!r} can't be given in a URL, only as an argument of open_store")
+    kind = kinds[0]
+    if kind == "type":
+        from persidict.core.opening import class_named  # which imports this module
+
+        return class_named(text if ":" in text else f"builtins:{text}")
+    if "None" in annotation and kind != "str" and text.lower() == "none":
+        return None
+    try:
+        return _CONVERTERS[kind](text)
+    except (KeyError, ValueError):
+        raise ValueError(f"{name} must be {_EXPECTED[kind]}, got {text!r:.50}") from None
+
+
+def _kinds(annotation: str) -> list[str]:
+    """Return which of the convertible types a parameter takes; none: it has no form in a URL."""
+    parts = {part.strip().partition("[")[0] for part in annotation.split("|")}
+    return [kind for kind in (*_CONVERTERS, "type") if kind in parts]
+
+
+def _is_text(serialization_format: Any) -> bool:
+    """Tell whether a format keeps nothing but text."""
+    try:
+        check_format(serialization_format, None)
+    except ValueError:
+        return True
+    return False
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(names))

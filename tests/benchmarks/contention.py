@@ -1,0 +1,138 @@
+"""Measure `transform_item` under contention: `python tests/benchmarks/contention.py`.
+
+Workers increment counters for some seconds: all on one key, or each on keys of its own. What is
+said: increments per second of all, the share of the slowest worker in that of the fastest, and
+the longest that anybody waited. The counters must add up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from persidict import ITEM_NOT_AVAILABLE, FileDirDict, LocalDict
+
+WORKERS = (1, 2, 4, 8)
+LEAST_SHARE = 0.25  # of the slowest worker in the fastest's
+LONGEST_WAIT = 1.0  # seconds
+
+
+def increment(value: Any) -> int:
+    """Count one up."""
+    return 1 if value is ITEM_NOT_AVAILABLE else value + 1
+
+
+def work(d: Any, keys: list[str], seconds: float, report: Callable[[Any], object]) -> None:
+    """Increment for a while; report how often, and the longest call."""
+    count, longest = 0, 0.0
+    end = time.perf_counter() + seconds
+    now = time.perf_counter()
+    while now < end:
+        d.transform_item(keys[count % len(keys)], transformer=increment, n_retries=None)
+        before, now = now, time.perf_counter()
+        longest = max(longest, now - before)
+        count += 1
+    report((count, longest, time.process_time()))
+
+
+def in_process(directory: str, keys: list[str], seconds: float, start: Any, queue: Any) -> None:
+    """Do so in a process of its own."""
+    d: FileDirDict[int] = FileDirDict(base_dir=directory, durable=False)
+    start.wait()
+    work(d, keys, seconds, queue.put)
+
+
+def keys_of(worker: int, shape: str) -> list[str]:
+    """Return the keys that a worker counts with."""
+    return ["one"] if shape == "one key" else [f"w{worker}-{number}" for number in range(20)]
+
+
+def by_processes(workers: int, shape: str, seconds: float) -> dict[str, Any]:
+    """Let processes share a `FileDirDict`."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as directory:
+        start, queue = context.Barrier(workers), context.Queue()
+        processes = [
+            context.Process(
+                target=in_process, args=(directory, keys_of(worker, shape), seconds, start, queue)
+            )
+            for worker in range(workers)
+        ]
+        for process in processes:
+            process.start()
+        reports = [queue.get() for _ in processes]
+        for process in processes:
+            process.join()
+        d: FileDirDict[int] = FileDirDict(base_dir=directory)
+        return summary("FileDirDict", workers, shape, seconds, reports, sum(d.values()))
+
+
+def by_threads(workers: int, shape: str, seconds: float) -> dict[str, Any]:
+    """Let threads share a `LocalDict`."""
+    d: LocalDict[int] = LocalDict()
+    reports: list[Any] = []
+    threads = [
+        threading.Thread(target=work, args=(d, keys_of(worker, shape), seconds, reports.append))
+        for worker in range(workers)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return summary("LocalDict", workers, shape, seconds, reports, sum(d.values()))
+
+
+def summary(
+    store: str, workers: int, shape: str, seconds: float, reports: list[Any], stored: int
+) -> dict[str, Any]:
+    """Put together what the workers report."""
+    counts = [count for count, _, _ in reports]
+    if sum(counts) != stored:
+        raise AssertionError(f"{sum(counts)} increments, but {stored} are stored")
+    return {
+        "store": store,
+        "workers": workers,
+        "keys": shape,
+        "per_second": round(sum(counts) / seconds),
+        "share": round(min(counts) / max(counts), 2),
+        "longest_ms": round(max(longest for _, longest, _ in reports) * 1000, 1),
+    }
+
+
+def main() -> int:
+    """Run all and say what came out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--json", type=Path, help="keeps the figures")
+    options = parser.parse_args()
+    rows = []
+    print("| store | keys | workers | increments/s | slowest / fastest | longest wait, ms |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for run in (by_processes, by_threads):
+        for shape in ("one key", "own keys"):
+            for workers in WORKERS:
+                row = run(workers, shape, options.seconds)
+                rows.append(row)
+                shown = (row["store"], shape, workers, row["per_second"], row["share"])
+                print("|", " | ".join(map(str, shown)), "|", row["longest_ms"], "|", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    unfair = [
+        f"{row['store']}, {row['keys']}, {row['workers']} workers"
+        for row in rows
+        if row["share"] < LEAST_SHARE or row["longest_ms"] > LONGEST_WAIT * 1000
+    ]
+    print("contention:", f"UNFAIR: {'; '.join(unfair)}" if unfair else "nobody starves")
+    return 1 if unfair else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""Measure S3 dicts beside bare boto3: `python tests/benchmarks/s3_bulk.py [--quick]`.
+
+The server is a process of its own that answers each request after 20 ms, so that what is measured
+is the client. What is compared takes turns in every round; a ratio is the median of the rounds'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "s3"))
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from slow_s3 import SlowS3
+
+from persidict import BasicS3Dict, S3Dict
+
+LATENCY = 0.02
+FASTER = 10.0  # than one by one
+OVERHEAD = 1.1  # of a single operation, times bare boto3
+EFFICIENCY = 0.9  # of (requests / pool size) x time of a request
+ALONE = 10  # requests one after the other, to know the time of one
+
+Times = dict[str, list[float]]
+
+
+class Bench:
+    """Dicts and bare clients on one server."""
+
+    def __init__(self, server: SlowS3, cache: str, items: int) -> None:
+        self.server = server
+        self.cache = cache
+        self.items = {f"k{number:04}": number for number in range(items)}
+        self.place = {"endpoint_url": server.url, "bucket_name": "bench"}
+        self.dict = BasicS3Dict(**self.place)
+
+    def bulk(self) -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
+        """Yield what is done to many items: its name, one by one, and at once."""
+        d, items = self.dict, self.items
+        yield (
+            "update",
+            lambda: [d.__setitem__(*item) for item in items.items()],
+            lambda: d.update(items),
+        )
+        yield "items", lambda: [(key, d[key]) for key in d], lambda: list(d.items())
+        yield "clear", lambda: [d.discard(key) for key in list(iter(d))], d.clear
+
+    def bare(self, pool: int = 10) -> Any:
+        """Make a client as its users would for such a server."""
+        config = Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"},
+            max_pool_connections=pool,
+        )
+        return boto3.session.Session().client(
+            "s3", endpoint_url=self.server.url, region_name="us-east-1", config=config
+        )
+
+    def single(self) -> Iterator[tuple[str, dict[str, Callable[[], object]]]]:
+        """Yield single operations: their names, and who does them how."""
+        d = self.dict
+        cached = S3Dict(base_dir=self.cache, **self.place)
+        cached["one"] = d["one"] = 1
+        assert cached["one"] == 1
+        place = {"Bucket": "bench", "Key": "one.pkl"}
+        etag = d.etag("one")
+        body = b"\x80\x05K\x01." + b"n" * 26
+        clients = {"boto3": self.bare(), "boto3 with our client": d._connection.client()}
+
+        def get(client: Any) -> bytes:
+            return client.get_object(**place)["Body"].read()
+
+        def put(client: Any) -> str:
+            return client.put_object(**place, Body=body)["ETag"]
+
+        def ask(client: Any) -> None:
+            try:
+                client.get_object(**place, IfNoneMatch=etag)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
+                    return
+            raise RuntimeError("the object should not have changed")
+
+        def contestants(ours: Callable[[], object], bare: Callable[[Any], object]) -> Any:
+            both = {name: lambda c=client: bare(c) for name, client in clients.items()}
+            return {"ours": ours, **both}
+
+        yield "cached, unchanged read", contestants(lambda: cached["one"], ask)
+        yield "get", contestants(lambda: d["one"], get)
+        yield "set", contestants(lambda: d.__setitem__("one", 1), put)
+
+    def pool(self, workers: int, requests: int) -> dict[str, Callable[[], object]]:
+        """Return ways to send many requests, so many at a time."""
+        d = BasicS3Dict(max_workers=workers, **self.place)
+        items = {f"pool{number:04}": number for number in range(requests)}
+        d.clear()
+        d.update(items)
+        client = self.bare(workers)
+
+        def bare() -> None:
+            with ThreadPoolExecutor(workers) as pool:
+                for _ in pool.map(lambda key: read(f"{key}.pkl"), items):
+                    pass
+
+        def read(name: str) -> bytes:
+            return client.get_object(Bucket="bench", Key=name)["Body"].read()
+
+        return {
+            "one": lambda: [read("pool0000.pkl") for _ in range(ALONE)],
+            "get_many": lambda: list(d.get_many(items)),
+            "items": lambda: list(d.items()),
+            "update": lambda: d.update(items),
+            "boto3 in threads": bare,
+        }
+
+
+def seconds(act: Callable[[], object], times: int = 1) -> float:
+    """Return how long one call takes."""
+    start = time.perf_counter()
+    for _ in range(times):
+        act()
+    return (time.perf_counter() - start) / times
+
+
+def in_turn(contestants: dict[str, Callable[[], object]], rounds: int, times: int) -> Times:
+    """Let all do their work in each round, each time another one first."""
+    names = list(contestants)
+    taken: Times = {name: [] for name in names}
+    for number in range(rounds):
+        start = number % len(names)
+        for name in names[start:] + names[:start]:
+            taken[name].append(seconds(contestants[name], times))
+    return taken
+
+
+def ratio(one: list[float], other: list[float]) -> float:
+    """Return the median of the rounds' ratios."""
+    return statistics.median(a / b for a, b in zip(one, other, strict=True))
+
+
+def many_items(bench: Bench, rounds: int) -> list[str]:
+    """Compare bulk operations with one by one."""
+    bench.server.configure(latency=LATENCY)
+    taken: dict[str, tuple[list[float], list[float]]] = {}
+    for _ in range(rounds):
+        for way in (0, 1):  # each way fills, reads and clears
+            for name, *ways in bench.bulk():
+                taken.setdefault(name, ([], []))[way].append(seconds(ways[way]))
+    print(f"\n{len(bench.items)} items, {LATENCY * 1000:.0f} ms a request, default settings\n")
+    print("| operation | one by one (s) | at once (s) | times faster | limit |")
+    print("| --- | --- | --- | --- | --- |")
+    below = []
+    for name, (one, many) in taken.items():
+        faster = ratio(one, many)
+        print(
+            f"| {name} | {statistics.median(one):.2f} | {statistics.median(many):.3f} "
+            f"| {faster:.1f} | {FASTER:.0f} |"
+        )
+        if faster < FASTER:
+            below.append(f"{name} only {faster:.1f} times faster")
+    return below
+
+
+def single_items(bench: Bench, rounds: int, times: int) -> list[str]:
+    """Compare single operations with bare boto3, without latency: all is overhead then."""
+    bench.server.configure()
+    print("\none item, no latency (µs)\n")
+    print("| operation | ours | boto3 | boto3 with our client | ours / boto3 | limit |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    above = []
+    for name, contestants in bench.single():
+        in_turn(contestants, 1, times // 4)
+        taken = in_turn(contestants, rounds, times)
+        overhead = ratio(taken["ours"], taken["boto3"])
+        columns = " | ".join(f"{statistics.median(spent) * 1e6:.0f}" for spent in taken.values())
+        print(f"| {name} | {columns} | {overhead:.2f} | {OVERHEAD} |")
+        if overhead > OVERHEAD:
+            above.append(f"{name} {overhead:.2f} times boto3")
+    return above
+
+
+def pools(bench: Bench, sizes: list[int], rounds: int, per_worker: int) -> list[str]:
+    """Compare what is reached with (requests / pool size) x the time of a request."""
+    print(f"\n(requests / pool size) x time of a request, over the time taken, {rounds} rounds\n")
+    print("| pool size | requests | one request (ms) | get_many | items | update | boto3 |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    below = []
+    for size in sizes:
+        bench.server.configure()
+        ways = bench.pool(size, size * per_worker)
+        bench.server.configure(latency=LATENCY)
+        taken = in_turn(ways, rounds, 1)
+        one = [seconds / ALONE for seconds in taken.pop("one")]
+        alone = statistics.median(one)
+        ideal = [per_worker * seconds for seconds in one]
+        reached = {name: ratio(ideal, spent) for name, spent in taken.items()}
+        columns = " | ".join(f"{value:.2f}" for value in reached.values())
+        print(f"| {size} | {size * per_worker} | {alone * 1000:.1f} | {columns} |")
+        below += [
+            f"{name} with {size} workers {value:.2f}"
+            for name, value in reached.items()
+            if value < EFFICIENCY and not name.startswith("boto3")
+        ]
+    return below
+
+
+def main() -> int:
+    """Run all and say what missed its limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer items")
+    quick = parser.parse_args().quick
+    os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    server = SlowS3()
+    try:
+        with tempfile.TemporaryDirectory() as cache:
+            bench = Bench(server, cache, 100 if quick else 300)
+            missed = many_items(bench, 1 if quick else 3)
+            missed += single_items(bench, 5 if quick else 15, 50 if quick else 200)
+            missed += pools(bench, [8, 16] if quick else [8, 16, 32], 3, 20 if quick else 40)
+    finally:
+        server.stop()
+    print(f"\ns3_bulk: {'MISSED: ' + '; '.join(missed) if missed else 'all within their limits'}")
+    return 1 if missed and not quick else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

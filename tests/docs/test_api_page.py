@@ -1,0 +1,14 @@
+"""The API page has every public name, once."""
+
+import re
+from pathlib import Path
+
+from persidict.core import _facade
+
+API = Path(__file__).parents[2] / "docs" / "api.rst"
+ENTRY = re.compile(r"^\.\. (?:autoclass|autoexception|autofunction|data):: (\w+)$", re.MULTILINE)
+
+
+def test_every_public_name_is_there_once():
+    entries = ENTRY.findall(API.read_text(encoding="utf-8"))
+    assert sorted(entries) == sorted(_facade.PART_BY_NAME.keys() - {"__version__"})

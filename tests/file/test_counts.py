@@ -1,0 +1,206 @@
+"""What operations ask of the system, counted: figures that no load of the machine changes.
+
+`test_durability.py` has the exact system calls of single items, where strace is at hand.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from persidict import FileDirDict
+from persidict.file import scan
+from persidict.file.paths import Layout
+
+POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="other calls there")
+COUNTED = ("open", "stat", "fstat", "read", "write", "fsync", "scandir", "unlink", "rename", "link")
+
+
+@pytest.fixture
+def count(monkeypatch):
+    """Count calls of functions of `os` during an action, and the bytes it writes."""
+
+    def counted(act):
+        calls = Counter()
+
+        def recording(name, original):
+            def record(*args, **kwargs):
+                calls[name] += 1
+                if name == "write":
+                    calls["bytes"] += len(args[1])
+                return original(*args, **kwargs)
+
+            return record
+
+        with monkeypatch.context() as patch:
+            for name in COUNTED:
+                patch.setattr(os, name, recording(name, getattr(os, name)))
+            act()
+        return dict(calls)
+
+    return counted
+
+
+@pytest.fixture
+def filled(make):
+    d = make()
+    d.update((f"k{number}", number) for number in range(1200))
+    return d
+
+
+def test_a_value_is_read_once(make, count):
+    d = make()
+    d["a"] = 1
+    assert count(lambda: d["a"]) == {"open": 1, "fstat": 1, "read": 1}
+    d["large"] = os.urandom(1 << 20)
+    assert count(lambda: d["large"]) == {"open": 1, "fstat": 1, "read": 1}
+
+
+@pytest.mark.parametrize(
+    "look", [lambda d: "a" in d, lambda d: d.etag("a")], ids=["contains", "etag"]
+)
+def test_an_item_is_looked_up_by_one_call(make, count, look):
+    d = make()
+    d["a"] = 1
+    assert count(lambda: look(d)) == {"stat": 1}
+
+
+def test_what_is_written_is_the_value_and_little_more(make, count):
+    d = make()
+    d["a"] = b""
+    small = count(lambda: d.__setitem__("a", b""))
+    assert small["bytes"] < 100
+    large = count(lambda: d.__setitem__("a", os.urandom(1 << 20)))
+    assert large["bytes"] < (1 << 20) + 200
+    assert large["write"] <= 6
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize(("durable", "syncs"), [(True, 2), (False, 0)])
+def test_a_write_syncs_file_and_directory(base, count, durable, syncs):
+    d = FileDirDict(base_dir=base, durable=durable)
+    d["a"] = 1
+    assert count(lambda: d.__setitem__("a", 2)).get("fsync", 0) == syncs
+
+
+@pytest.mark.parametrize(
+    "look",
+    [len, lambda d: list(iter(d)), FileDirDict.random_key],
+    ids=["len", "keys", "random_key"],
+)
+def test_a_list_of_keys_opens_and_looks_up_no_file(filled, count, look):
+    assert count(lambda: look(filled)) == {"scandir": 1}
+
+
+def test_items_are_opened_once_each(filled, count):
+    assert count(lambda: dict(filled.items())) == {
+        "scandir": 1,
+        "open": 1200,
+        "fstat": 1200,
+        "read": 1200,
+    }
+
+
+def test_sub_dicts_are_found_in_one_directory(make, count):
+    d = make()
+    d.update(((f"p{number % 7}", f"k{number}"), number) for number in range(70))
+    found = {}
+    assert count(lambda: found.update(d.subdicts())) == {"scandir": 1}
+    assert set(found) == {f"p{number}" for number in range(7)}
+
+
+@POSIX_ONLY
+def test_clearing_syncs_a_directory_once(base, filled, count):
+    durable = FileDirDict(base_dir=base)
+    calls = count(durable.clear)
+    assert calls["unlink"] == 1200
+    assert calls["fsync"] == 1
+    assert not durable
+
+
+def test_looking_for_any_item_does_not_look_at_all(filled, monkeypatch):
+    seen = []
+    items = Layout.items
+
+    def recording(self, head, files):
+        seen.extend(files)
+        return items(self, head, files)
+
+    monkeypatch.setattr(Layout, "items", recording)
+    assert filled
+    assert 0 < len(seen) <= 8
+
+
+def test_a_list_looks_at_few_entries_at_a_time(filled, monkeypatch):
+    sizes = []
+    items = Layout.items
+
+    def recording(self, head, files):
+        sizes.append(len(files))
+        return items(self, head, files)
+
+    monkeypatch.setattr(Layout, "items", recording)
+    assert len(filled) == 1200
+    assert max(sizes) <= scan._LARGEST_BATCH
+    assert len(sizes) < 20
+
+
+def test_opening_a_store_imports_little():
+    script = "import sys; from persidict import FileDirDict; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    modules = set(done.stdout.split())
+    unwanted = {"lz4", "jsonpickle", "orjson", "joblib", "numpy", "pandas", "boto3", "asyncio"}
+    assert not modules & (unwanted | {"inspect", "hashlib", "multiprocessing", "unittest"})
+    assert len([name for name in modules if name.startswith("persidict")]) < 45
+
+
+class Entry:
+    """What a listing tells of a file, as far as names are concerned."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+@pytest.mark.parametrize("digest_len", [0, 1, 4, 5, 8, 24, 26])
+@pytest.mark.parametrize("suffix", ["", "x.pkl"], ids=["as_they_are", "made_longer"])
+def test_names_together_mean_what_they_mean_one_by_one(digest_len, suffix):
+    layout = Layout("pkl", digest_len)
+    components = ["a", "A", "x.pkl", "a_abcd", "a" * 200, "..a", "=", "a_btax", "k" * 249]
+    files = [name for component in components for name in layout.file_names(component)]
+    foreign = [
+        ".",
+        "..",
+        "",
+        "a",
+        ".pkl",
+        "a.pkl",
+        "a_aaaa.pkl",
+        "A_btax.pkl",
+        "..pkl",
+        "._abcd.pkl",
+    ]
+    foreign += ["é_abcd.pkl", "a b.pkl", "a_btax.pkl\n", "+tmp", "a_btax.PKL", "..._abcd.pkl"]
+    directories = [name for part in components for name in layout.directory_names(part)]
+    for head in ("", "k" * 150):
+        for some in (files, files + foreign, directories + foreign, [*directories, "a.pkl+"], []):
+            names = [name + suffix for name in some]
+            entries = [Entry(name) for name in names]
+            alone = [layout.items(head, [entry])[0] for entry in entries]
+            found, kept = layout.items(head, entries)
+            assert found == [component for one in alone for component in one]
+            assert kept == [entry for entry, one in zip(entries, alone, strict=True) if one]
+            one_by_one = [layout.directory_component(head, name) for name in names]
+            together = layout.directory_components(head, names)
+            assert together == [component for component in one_by_one if component is not None]
+
+
+def test_one_foreign_file_hides_nothing(make, base):
+    d = make()
+    d.update((f"k{number}", number) for number in range(700))
+    (base / "k1_aaaa.pkl").write_text("foreign")
+    assert len(d) == len(set(d)) == 700
+    assert all(key in d for key in d)

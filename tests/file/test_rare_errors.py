@@ -1,0 +1,93 @@
+"""Errors that other systems give, or races that are rarely lost."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from persidict.file.directory import replace_shared
+from persidict.file.stats import EntryStat
+from persidict.file.temporary import _runs
+
+POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other calls")
+
+
+def test_a_file_that_somebody_has_open_for_a_moment(tmp_path, monkeypatch):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_text("new")
+    target.write_text("old")
+    replace = os.replace
+    refusals = iter([True, True])
+
+    def shared(*paths):
+        if next(refusals, False):
+            raise PermissionError
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", shared)
+    replace_shared(source, target)
+    assert target.read_text() == "new"
+
+
+def test_a_file_that_somebody_keeps_open(tmp_path, monkeypatch):
+    def shared(*_paths):
+        raise PermissionError
+
+    moments = iter(range(0, 1000, 6))  # seconds
+    monkeypatch.setattr(os, "replace", shared)
+    monkeypatch.setattr("time.monotonic", lambda: next(moments))
+    with pytest.raises(PermissionError):
+        replace_shared(tmp_path / "source", tmp_path / "target")
+
+
+@POSIX_ONLY
+def test_somebody_who_takes_no_lock_is_faster(make, base, leftovers, monkeypatch):
+    make()["a"] = "theirs"
+    [path] = base.glob("a_*.pkl")
+    theirs = path.read_bytes()
+    path.unlink()
+    link = os.link
+
+    def late(*args, **kwargs):
+        if not path.exists():
+            path.write_bytes(theirs)
+        link(*args, **kwargs)
+
+    monkeypatch.setattr(os, "link", late)
+    assert make().setdefault("a", "mine") == "theirs"
+    assert leftovers() == []
+
+
+def test_an_item_that_vanishes_after_it_was_listed(tmp_path):
+    path = tmp_path / "a"
+    path.touch()
+    with os.scandir(tmp_path) as entries:
+        [entry] = list(entries)
+    Path(path).unlink()
+    with pytest.raises(KeyError):
+        _ = EntryStat(entry).etag
+
+
+@POSIX_ONLY
+def test_a_process_of_somebody_else_runs(monkeypatch):
+    def kill(_pid, _signal):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", kill)
+    assert _runs(1)
+
+
+def test_a_python_without_its_own_md5(monkeypatch):
+    """The names of files are the same."""
+    from persidict.file import paths
+
+    spec = importlib.util.spec_from_file_location("paths_without_md5", paths.__file__)
+    other = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "_md5", None)
+    spec.loader.exec_module(other)
+    keys = [("a",), ("b", "c"), ("x" * 250,)]
+    for length in (0, 4, 26):
+        mine, theirs = paths.Layout("pkl", length), other.Layout("pkl", length)
+        assert [mine.path(key) for key in keys] == [theirs.path(key) for key in keys]

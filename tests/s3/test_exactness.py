@@ -1,0 +1,60 @@
+"""Nothing is lost and nothing done twice, whatever many processes do and servers leave undone.
+
+The full numbers are for the session `s3-real`: moto needs 2 ms of Python for each request, one at
+a time, and eight processes on one key need many.
+"""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from itertools import chain, repeat
+
+import pytest
+import s3_workers
+from proxy import Proxy, RandomFaults
+
+from persidict.s3 import BasicS3Dict
+
+SMALL, FULL = (4, 12), (8, 50)
+SHARE = 0.08
+
+
+@pytest.fixture(
+    params=[
+        ("moto", SMALL),
+        pytest.param(("moto", FULL), marks=pytest.mark.s3_real),
+        pytest.param(("seaweed", FULL), marks=pytest.mark.s3_real),
+    ],
+    ids=["moto-small", "moto", "seaweed"],
+)
+def size(request):
+    return request.param[1]
+
+
+@pytest.fixture
+def server(request, size):
+    """The server that goes with the size."""
+    return request.getfixturevalue(request.node.callspec.params["size"][0])
+
+
+@pytest.mark.parametrize("faulty", [False, True], ids=["sound", "faulty"])
+def test_increments_and_insertions_by_processes(place, size, seed, faulty):
+    n_processes, times = size
+    keys = [f"k{i}" for i in range(times)]
+    faults = RandomFaults(seed, SHARE) if faulty else None
+    with Proxy(place["endpoint_url"], faults) if faulty else nullcontext() as proxy:
+        params = {**place, "endpoint_url": proxy.url} if faulty else place
+        d = BasicS3Dict(**params)
+        everybody = range(n_processes)
+        # One that says so when a process dies.
+        with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn")) as pool:
+            list(pool.map(s3_workers.increment, everybody, repeat(params), repeat(times)))
+            won = list(pool.map(s3_workers.insert, everybody, repeat(params), repeat(keys)))
+        if faulty:
+            proxy.faults = lambda _method, _headers: None
+            print(dict(proxy.seen))
+            for injected in ("dropped", "injected 409", "injected 503"):
+                assert proxy.seen[injected] > 0
+        assert d["n"] == n_processes * times
+        assert sorted(chain.from_iterable(won)) == sorted(keys)
+        assert all(key in won[d[key]] for key in keys)
