@@ -15,7 +15,7 @@ author = "the persidict developers"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sequence"]
-exclude_patterns = ["_build", "_ext", "examples"]
+exclude_patterns = ["_build", "_ext", "_static", "examples"]
 html_theme = "furo" if find_spec("furo") else "alabaster"
 html_title = f"persidict {version}"
 html_show_copyright = False

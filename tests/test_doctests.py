@@ -16,11 +16,16 @@ MODULES = sorted(
     if not module.name.endswith("__main__")
 )
 
+# Whose examples need a part that may not be installed.
+NEEDS = {"persidict.core.opening": "persidict.file"}
+
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name, request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an example may open a store in its default directory
     if name.startswith("persidict.s3"):
         request.getfixturevalue("s3_account")
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     module = importlib.import_module(name)
     assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0

@@ -8,15 +8,15 @@ the longest that anybody waited. The counters must add up.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from keeping import keep, machine, today
 
 from persidict import ITEM_NOT_AVAILABLE, FileDirDict, LocalDict
 
@@ -99,8 +99,8 @@ def summary(
         raise AssertionError(f"{sum(counts)} increments, but {stored} are stored")
     return {
         "store": store,
-        "workers": workers,
         "keys": shape,
+        "workers": workers,
         "per_second": round(sum(counts) / seconds),
         "share": round(min(counts) / max(counts), 2),
         "longest_ms": round(max(longest for _, longest, _ in reports) * 1000, 1),
@@ -111,20 +111,24 @@ def main() -> int:
     """Run all and say what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--json", type=Path, help="keeps the figures")
+    parser.add_argument("--save", action="store_true", help="keep figures and table in docs/")
     options = parser.parse_args()
     rows = []
-    print("| store | keys | workers | increments/s | slowest / fastest | longest wait, ms |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    lines = [
+        "| store | keys | workers | increments/s | slowest / fastest | longest wait, ms |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    print("\n".join(lines))
     for run in (by_processes, by_threads):
         for shape in ("one key", "own keys"):
             for workers in WORKERS:
                 row = run(workers, shape, options.seconds)
                 rows.append(row)
-                shown = (row["store"], shape, workers, row["per_second"], row["share"])
-                print("|", " | ".join(map(str, shown)), "|", row["longest_ms"], "|", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+                lines.append(f"| {' | '.join(map(str, row.values()))} |")
+                print(lines[-1], flush=True)
+    if options.save:
+        about = f"{today()}, {machine()}, {options.seconds:g} s each"
+        keep("bench-contention", rows, f"{about}:\n\n" + "\n".join(lines))
     unfair = [
         f"{row['store']}, {row['keys']}, {row['workers']} workers"
         for row in rows

@@ -11,7 +11,6 @@ import argparse
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,13 +19,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+from keeping import keep, machine, readme_table, replace_measured, today
 from plots import bars
 from rows import Row, rows
 
 HERE = Path(__file__).resolve().parent
-DOCS = HERE.parents[1] / "docs" / "_static"
+README = HERE.parents[1] / "README.md"
 CONTESTANTS = ["minimum", "ours", "published", "diskcache", "zict", "sqlitedict"]
 TMPFS = "/dev/shm"
+# A row that has taken so many seconds gets no more rounds than these.
+LONG_ENOUGH, FEWEST_ROUNDS = 5.0, 3
 PUBLISHED_HINT = "--python published=/an/environment/with/persidict==0.309.0/bin/python"
 
 
@@ -101,7 +103,10 @@ def measure(
     results: dict[str, dict[str, list[float]]] = {}
     for row in work:
         times: dict[str, list[float]] = {}
+        begin = time.perf_counter()
         for number in range(rounds):
+            if number >= FEWEST_ROUNDS and time.perf_counter() - begin > LONG_ENOUGH:
+                break
             start = number % len(contestants)
             for contestant in contestants[start:] + contestants[:start]:
                 seconds = contestant.seconds(row)
@@ -204,18 +209,17 @@ def run(options: argparse.Namespace, found: dict[str, str], directory: str | Non
     versions = ", ".join(f"{one.name} {one.version}" for one in contestants)
     text, above = table(results, [one.name for one in contestants], work)
     where = "tmpfs" if directory == TMPFS else "disk"
-    when = time.strftime("%Y-%m-%d", time.gmtime())
     about = (
-        f"{where}, {when}: {rounds} rounds, {items} items, {options.clock} time, "
-        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
-        f"Python {platform.python_version()}, {versions}; load {load()}"
+        f"{where}, {today()}: {min(FEWEST_ROUNDS, rounds)} to {rounds} rounds, {items} items, "
+        f"{options.clock} time, "
+        f"{machine()}, {versions}"
     )
     print(f"\n{about}\n\n{text}\n")
     if options.save:
-        DOCS.mkdir(exist_ok=True)
-        kept = {"about": about, "seconds": results}
-        (DOCS / f"bench-{where}.json").write_text(json.dumps(kept, indent=1) + "\n")
-        (DOCS / f"bench-{where}.svg").write_text(plot(results, work, where))
+        figures = {"about": about, "seconds": results}
+        keep(f"bench-{where}", figures, f"{about}:\n\n{text}", plot(results, work, where))
+        if where == "disk":
+            replace_measured(README, readme_table(results, about))
     return [f"{where} {line}" for line in above]
 
 
@@ -229,17 +233,25 @@ def main() -> int:
     parser.add_argument("--rows", nargs="+", help="only these")
     parser.add_argument("--contestants", nargs="+", default=CONTESTANTS, choices=CONTESTANTS)
     parser.add_argument("--places", nargs="+", default=["disk", "tmpfs"])
-    parser.add_argument("--save", action="store_true", help="keep table, figures and plot in docs/")
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="keep figures, table and plot in docs/_static, and the README's table",
+    )
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--scale", action="store_true", help="a million items; see scale.py")
     parser.add_argument("--contention", action="store_true", help="one key; see contention.py")
+    parser.add_argument("--s3", action="store_true", dest="s3_bulk", help="see s3_bulk.py")
     options, rest = parser.parse_known_args()
-    for name in ("scale", "contention"):
+    for name in ("scale", "contention", "s3_bulk"):
         if getattr(options, name):
             command = [sys.executable, str(HERE / f"{name}.py"), *rest]
+            command += ["--save"] if options.save else []
             return subprocess.run(command, check=False).returncode
     if rest:
         parser.error(f"unknown: {' '.join(rest)}")
+    if options.save and (options.rows or options.contestants != CONTESTANTS):
+        parser.error("--save keeps all rows of all contestants, not some of them")
     start = time.perf_counter()
     found = pythons(options.python)
     above = []
@@ -251,11 +263,6 @@ def main() -> int:
     verdict = f"ABOVE THE LIMIT: {'; '.join(above)}" if above else "all within their limits"
     print(f"bench: {time.perf_counter() - start:.0f} s, {verdict}")
     return 1 if above and not options.quick else 0
-
-
-def load() -> str:
-    """Return the load of the machine, where it can tell."""
-    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
 if __name__ == "__main__":

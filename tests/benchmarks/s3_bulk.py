@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "s3"))
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from keeping import keep, machine, today
 from slow_s3 import SlowS3
 
 from persidict import BasicS3Dict, S3Dict
@@ -125,6 +127,22 @@ class Bench:
             "boto3 in threads": bare,
         }
 
+    def listing(self, objects: int) -> dict[str, Callable[[], int]]:
+        """Return ways to list that many objects, which a bucket of their own has."""
+        self.server.fill([f"many/p{n % 100}/k{n}.pkl" for n in range(objects)], b"x")
+        d = BasicS3Dict(**self.place | {"bucket_name": "many"})
+        pages = self.bare().get_paginator("list_objects_v2")
+
+        def bare() -> int:
+            return sum(len(page["Contents"]) for page in pages.paginate(Bucket="many"))
+
+        return {
+            "keys()": lambda: sum(1 for _ in d.keys()),  # noqa: SIM118
+            "len": lambda: len(d),
+            "oldest_keys(10)": lambda: (d.oldest_keys(max_n=10), objects)[1],
+            "boto3's pages": bare,
+        }
+
 
 def seconds(act: Callable[[], object], times: int = 1) -> float:
     """Return how long one call takes."""
@@ -191,6 +209,35 @@ def single_items(bench: Bench, rounds: int, times: int) -> list[str]:
     return above
 
 
+def listings(bench: Bench, objects: int) -> str:
+    """Return what listing many objects costs the client, as a table."""
+    bench.server.configure()
+    lines = [
+        f"{objects:,} objects, processor time of the client (server in another process)\n",
+        "| operation | requests | µs per object | peak of Python's memory, MB |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, act in bench.listing(objects).items():
+        with bench.server.counting() as counts:
+            start = time.process_time()
+            if act() != objects:
+                raise AssertionError(f"{name} does not give all {objects} objects")
+            spent = time.process_time() - start
+        peak = traced_megabytes(act)
+        lines.append(f"| {name} | {counts['LIST']} | {spent / objects * 1e6:.1f} | {peak:.1f} |")
+    return "\n".join(lines)
+
+
+def traced_megabytes(act: Callable[[], object]) -> float:
+    """Return the most memory that a call holds at a time."""
+    tracemalloc.start()
+    try:
+        act()
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
 def pools(bench: Bench, sizes: list[int], rounds: int, per_worker: int) -> list[str]:
     """Compare what is reached with (requests / pool size) x the time of a request."""
     print(f"\n(requests / pool size) x time of a request, over the time taken, {rounds} rounds\n")
@@ -220,13 +267,22 @@ def main() -> int:
     """Run all and say what missed its limit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer items")
-    quick = parser.parse_args().quick
+    parser.add_argument("--list", type=int, metavar="N", help="only list N objects")
+    parser.add_argument("--save", action="store_true", help="keep the listing's table in docs/")
+    options = parser.parse_args()
+    quick = options.quick
     os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     server = SlowS3()
     try:
         with tempfile.TemporaryDirectory() as cache:
             bench = Bench(server, cache, 100 if quick else 300)
+            text = listings(bench, options.list or (10_000 if quick else 100_000))
+            print(f"\n{text}", flush=True)
+            if options.save:
+                keep("bench-s3-listing", text.splitlines(), f"{today()}, {machine()}; {text}")
+            if options.list:
+                return 0
             missed = many_items(bench, 1 if quick else 3)
             missed += single_items(bench, 5 if quick else 15, 50 if quick else 200)
             missed += pools(bench, [8, 16] if quick else [8, 16, 32], 3, 20 if quick else 40)

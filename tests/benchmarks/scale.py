@@ -18,9 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+from keeping import keep, machine, today
 from plots import bars
 
 FAN_OUT = 1000  # items below one prefix, where keys are nested
@@ -143,7 +143,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=1_000_000)
     parser.add_argument("--directory", help="where the stores are made; a temporary one if absent")
-    parser.add_argument("--json", type=Path, help="keeps the figures")
+    parser.add_argument("--save", action="store_true", help="keep figures, table, plot in docs/")
     parser.add_argument("--shapes", nargs="+", default=["nested", "flat"])
     parser.add_argument(
         "--store", nargs=3, metavar=("NAME", "SHAPE", "ITEMS"), help=argparse.SUPPRESS
@@ -165,9 +165,9 @@ def main() -> int:
                     {"name": name, "shape": shape, "items": items} | json.loads(done.stdout)
                 )
                 print(json.dumps(rows[-1]), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
-        options.json.with_suffix(".svg").write_text(plot(rows))
+    if options.save:
+        page = f"{today()}, {machine()}:\n\n{table(rows, options.items)}"
+        keep("bench-scale", rows, page, plot(rows))
     above = growth(rows, options.items)
     print(
         "scale:",
@@ -176,6 +176,19 @@ def main() -> int:
         else "no step grows more than the system's own",
     )
     return 1 if above else 0
+
+
+def table(rows: list[dict[str, Any]], items: int) -> str:
+    """Return microseconds of processor time per item, and what the process had at most."""
+    found = {(row["name"], row["shape"], row["items"]): row for row in rows}
+    columns = [(name, size) for name in ("ours", "minimum") for size in (SMALL, items)]
+    lines = ["| step | shape | " + " | ".join(f"{name}, {n:,}" for name, n in columns) + " |"]
+    lines.append("| --- " * (len(columns) + 2) + "|")
+    for step, unit in [*((step, f"{step}_cpu") for step in STEPS), ("most MB", "peak_mb")]:
+        for shape in dict.fromkeys(row["shape"] for row in rows):
+            cells = (f"{found[name, shape, size][unit]:.3g}" for name, size in columns)
+            lines.append(f"| {step} | {shape} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def plot(rows: list[dict[str, Any]]) -> str:

@@ -54,3 +54,8 @@ def test_tree():
     assert not issubclass(EncodingError, BackendError)
     assert "7 attempts" in str(ERRORS[1][0])
     assert "'a', 'b'" in str(ERRORS[1][0])
+
+
+def test_a_refused_change_says_what_refuses_it():
+    assert "write-once" in str(MutationPolicyError("write-once"))
+    assert MutationPolicyError("append-only").args == ("append-only",)

@@ -210,3 +210,11 @@ def test_large_values_keep_their_bytes():
             d["k"] = value
             assert d["k"] == value
             assert type(d["k"]) is type(value)
+
+
+def test_what_only_looks_deflated_is_data():
+    pytest.importorskip("jsonpickle")
+    d = MemoryBlobs(serialization_format="json", max_inflated_bytes=100)
+    for text in ("abcd", "abc", "?é"):  # base64 of something else, and none at all
+        d["k"] = ({"values": text},)
+        assert d["k"] == ({"values": text},)

@@ -133,3 +133,27 @@ def test_what_cannot_be_copied_is_refused_and_stores_nothing():
     with pytest.raises(TypeError):
         d["a"] = threading.Lock()
     assert d == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "remove",
+    [lambda d: d.__setitem__("a", 1), lambda d: d.discard("a")],
+    ids=["replaced", "deleted"],
+)
+def test_what_goes_may_use_the_dict(remove):
+    d = LocalDict()
+
+    class Parting:
+        def __deepcopy__(self, memo):
+            return Parting()
+
+        def __del__(self):
+            d["last-words"] = 1
+
+    d["a"] = Parting()
+    d.discard("last-words")
+    thread = threading.Thread(target=remove, args=[d], daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert d["last-words"] == 1

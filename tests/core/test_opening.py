@@ -204,6 +204,11 @@ EMPTY = {"store": "persidict:EmptyDict"}
         {**EMPTY, "params": {"x": {"class": 5}}},
         {**EMPTY, "params": {"x": {"dict": {}, "class": "builtins:str"}}},
         {**EMPTY, "params": {"x": [{"unknown": 1}]}},
+        {**EMPTY, "params": {"x": {"below": ["a"]}}},
+        {**EMPTY, "params": {"x": [{"below": ["a"]}]}},
+        {**EMPTY, "params": {"x": {"tuple": [{"below": ["a"]}]}}},
+        {**EMPTY, "params": {"x": 1}, "needs": ["x"]},
+        {**EMPTY, "params": {"x": {"tuple": [1]}}, "needs": ["x"]},
         {"store": 5, "params": {}},
         {"store": "EmptyDict", "params": {}},
         {"store": ":", "params": {}},
@@ -214,6 +219,9 @@ EMPTY = {"store": "persidict:EmptyDict"}
 def test_malformed_descriptions(description):
     with pytest.raises(ValueError):
         open_store(description)
+    if "x" in description.get("needs", ()):
+        with pytest.raises(ValueError, match="not what describe"):
+            open_store(description, x=1)
 
 
 def test_an_unknown_argument_is_refused():

@@ -45,7 +45,9 @@ def run(command, directory):
     """Run a command of a page with this Python; return all that it prints."""
     program, *arguments = shlex.split(command)
     assert program == "python", f"guides run Python only: {command}"
-    environment = os.environ | {
+    # coverage.py follows no process into another directory: its sources are named from here.
+    own = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    environment = own | {
         "PYTEST_ADDOPTS": "-p no:cacheprovider",
         "PYTHONIOENCODING": "utf-8",
     }

@@ -85,6 +85,17 @@ def test_a_write_syncs_file_and_directory(base, count, durable, syncs):
     assert count(lambda: d.__setitem__("a", 2)).get("fsync", 0) == syncs
 
 
+@POSIX_ONLY
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "replaced"])
+def test_a_write_opens_and_looks_up_no_more_than_it_must(base, count, is_new):
+    """Opened: the folder of temporary files, one in it, the directory of the item."""
+    d = FileDirDict(base_dir=base, durable=False)
+    d["a"] = 1
+    calls = count(lambda: d.__setitem__("b" if is_new else "a", 2))
+    found = {name: calls.get(name, 0) for name in ("open", "stat", "fstat", "write")}
+    assert found == {"open": 3, "stat": 1, "fstat": 1, "write": 1}
+
+
 @pytest.mark.parametrize(
     "look",
     [len, lambda d: list(iter(d)), FileDirDict.random_key],
@@ -149,8 +160,10 @@ def test_a_list_looks_at_few_entries_at_a_time(filled, monkeypatch):
 
 def test_opening_a_store_imports_little():
     script = "import sys; from persidict import FileDirDict; print(*sys.modules)"
+    # Not what coverage.py loads into the processes that it follows.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment
     )
     modules = set(done.stdout.split())
     unwanted = {"lz4", "jsonpickle", "orjson", "joblib", "numpy", "pandas", "boto3", "asyncio"}

@@ -294,6 +294,12 @@ def test_dir_mode_is_an_int(dir_mode, make):
         make(dir_mode=dir_mode)
 
 
+@pytest.mark.parametrize("dir_mode", [755, 0o070])
+def test_dir_mode_written_without_its_0o_is_refused(dir_mode, make):
+    with pytest.raises(ValueError, match="begin with 0o"):
+        make(dir_mode=dir_mode)
+
+
 @pytest.mark.parametrize("dir_mode", [-1, 0o10000])
 def test_dir_mode_is_permission_bits(dir_mode, make):
     with pytest.raises(ValueError, match="dir_mode"):
@@ -327,7 +333,7 @@ def test_base_dir_that_is_no_path(base_dir):
 
 @pytest.mark.parametrize("base_dir", [None, 1])
 def test_base_dir_of_a_wrong_type(base_dir):
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="base_dir must be a path"):
         FileDirDict(base_dir=base_dir)
 
 

@@ -127,6 +127,21 @@ def test_credentials_in_the_address_are_refused(moto_place, moto):
         assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "advice"),
+    [
+        ("endpoint_url", "127.0.0.1:9000", "must begin with http"),
+        ("endpoint_url", "localhost", "must begin with http"),
+        ("bucket_name", "s3://results/runs", "root_prefix"),
+        ("bucket_name", "results/runs", "root_prefix"),
+    ],
+)
+def test_addresses_that_are_none(moto_place, name, given, advice):
+    for cls in (BasicS3Dict, S3Dict):
+        with pytest.raises(ValueError, match=f"{name}.*{advice}"):
+            cls(**{**moto_place, name: given})
+
+
 def test_unreachable(moto_place):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -152,3 +152,13 @@ def test_a_part_of_the_same_bucket_is_refused(make):
     d = make()
     with pytest.raises(ValueError, match="overlap"):
         d.copy_to(d.get_subdict("deeper"))
+
+
+def test_what_is_kept_of_the_environment_shows_no_secret(moto_place, monkeypatch):
+    from persidict.s3 import client
+
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
+    one, same = BasicS3Dict(**moto_place), BasicS3Dict(**moto_place)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    assert one._connection is same._connection is not BasicS3Dict(**moto_place)._connection
+    assert "hunter2" not in repr(client._connections) + repr(vars(one._connection))

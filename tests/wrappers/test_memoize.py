@@ -124,6 +124,12 @@ def test_ignored_parameters():
     assert f.key_of(1) != f.key_of(1, scale=2)
 
 
+def test_names_to_ignore_are_read_once():
+    decorate = memoize(LocalDict(), ignore=iter(["verbose"]))
+    for f in (decorate(add), decorate(add)):
+        assert f.key_of(1, verbose=True) == f.key_of(1)
+
+
 def test_a_key_function_stands_for_the_arguments():
     class Model:
         def __init__(self, name):
@@ -373,7 +379,7 @@ class Other(Scale):
 def test_methods_of_one_object_are_not_those_of_all():
     store = LocalDict()
     for method in (Scale(2).times, Scale.title, Other.title):
-        with pytest.raises(ValueError, match="bound to an object.*pass name="):
+        with pytest.raises(ValueError, match=r"bound to an object.*pass name="):
             memoize(store)(method)
     double, triple = (memoize(store, name=f"x{n}")(Scale(n).times) for n in (2, 3))
     assert (double(5), triple(5)) == (10, 15)
@@ -412,6 +418,8 @@ def test_arguments():
         memoize(add)
     with pytest.raises(TypeError, match="memoize decorates functions, got 5"):
         memoize(store)(5)
+    with pytest.raises(TypeError, match="key must be a function, got 'x'"):
+        memoize(store, key="x")
     for function in (generator, async_generator):
         with pytest.raises(TypeError, match="generator function"):
             memoize(store)(function)

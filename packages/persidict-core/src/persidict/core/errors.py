@@ -36,6 +36,9 @@ class MutationPolicyError(PersiDictError, TypeError):
         super().__init__(policy)
         self.policy = policy
 
+    def __str__(self) -> str:
+        return f"the dict is {self.policy}: what it holds can't be changed or deleted"
+
 
 class ConcurrencyConflictError(PersiDictError, RuntimeError):
     """Somebody else changed the item during every attempt to transform it.

@@ -30,9 +30,8 @@ from persidict.core.results import ConditionalOperationResult, ETagIfExists, Val
 _CONDITIONS = (ANY_ETAG, ETAG_IS_THE_SAME, ETAG_HAS_CHANGED)
 _RETRIEVALS = (ALWAYS_RETRIEVE, NEVER_RETRIEVE, IF_ETAG_CHANGED)
 
-# Seconds: the ceiling of the first pause after a conflict, and what the later ones share.
-_FIRST_PAUSE = 0.0005
-_PATIENCE = 0.03
+# The last pauses after conflicts, as a part of the first one.
+_LAST_PAUSE = 1 / 16
 _MOST_INSERTS = 100
 
 _Seen: TypeAlias = "tuple[ValueType | ItemNotAvailableFlag | ValueNotRetrievedFlag, ETagIfExists]"
@@ -105,14 +104,13 @@ class GuardedLoop(Primitives[ValueType]):
     def _pause(self, key: NonEmptySafeStrTuple, attempts: int) -> None:
         """Let others finish before the next attempt.
 
-        The first pauses grow, so that a few at a time try; later ones shrink again, so that who
-        has lost most often comes first. Without that, winners (who never pause) go on winning.
+        Pauses shrink, so that who has lost most often comes first. With growing ones, winners
+        (who never pause) go on winning.
         """
         debug("persidict.core", "attempt %d at %r met somebody else's change", attempts, key)
-        # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-        shrinking = max(_PATIENCE / attempts, _FIRST_PAUSE)
-        ceiling = min(_FIRST_PAUSE * 2 ** min(attempts, 10), shrinking)
-        time.sleep(ceiling * random.random())
+        # Jitter, so that those who lost to the same change don't meet again.
+        share = max(1 / attempts, _LAST_PAUSE)
+        time.sleep(self._first_pause * share * random.random())
 
 
 def holds(condition: ETagConditionFlag, expected: ETagIfExists, actual: ETagIfExists) -> bool:

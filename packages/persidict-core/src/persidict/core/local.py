@@ -131,9 +131,11 @@ class LocalDict(PersiDict[ValueType]):
     def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> Stat:
         value = _isolated(value)
         with self._lock:
+            # What is replaced is held until the lock is free: its __del__ may use this dict.
+            item = self._items.get(key)
             if expected is not ANY_ETAG:
-                item = self._items.get(key)
-                if expected != (ITEM_NOT_AVAILABLE if item is None else item.stat.etag):
+                actual = ITEM_NOT_AVAILABLE if item is None else item.stat.etag
+                if expected != actual:
                     raise ETagMismatch
             stat = Stat(ETagValue(str(next(self._backend._versions))), time.time())
             self._items[key] = _Item(value, stat)
@@ -141,16 +143,17 @@ class LocalDict(PersiDict[ValueType]):
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
         with self._lock:
-            if expected not in (ANY_ETAG, self._items[key].stat.etag):
+            item = self._items[key]  # held like what is replaced
+            if expected not in (ANY_ETAG, item.stat.etag):
                 raise ETagMismatch
             del self._items[key]
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, Stat]]:
         depth = len(prefix)
         # Other threads go on writing: list() takes the references in one step.
-        for key, item in list(self._items.items()):
+        for key, (_, stat) in list(self._items.items()):
             if key[:depth] == prefix and len(key) > depth:
-                yield key, item.stat
+                yield key, stat
 
 
 def _isolated(value: ValueType) -> ValueType:

@@ -298,8 +298,10 @@ def _check_given(description: Mapping[str, Any], given: Mapping[str, Any]) -> No
         )
 
 
-def _needs_of(value: Any, path: str) -> Iterator[str]:
+def _needs_of(value: Any, path: str, *, is_needed: bool = False) -> Iterator[str]:
     """Yield the dotted names of what has to be given; refuse what `describe` never returns."""
+    if is_needed is not (isinstance(value, Mapping) and "below" in value):
+        raise _not_described(value, path)
     if isinstance(value, list):
         for item in value:
             yield from _needs_of(item, path)
@@ -321,12 +323,13 @@ def _needs_of(value: Any, path: str) -> Iterator[str]:
             raise ValueError(f"{value[tag]} is no store")
     yield from (path + name for name in needs)
     for name, item in inside.items() if isinstance(inside, Mapping) else (("", inside),):
-        yield from _needs_of(item, f"{path}{name}." if name else path)
+        below = f"{path}{name}." if name else path
+        yield from _needs_of(item, below, is_needed=name in needs)
 
 
-def _not_described(value: Mapping[str, Any], path: str) -> ValueError:
+def _not_described(value: object, path: str) -> ValueError:
     where = f" (at {path.rstrip('.')})" if path else ""
-    return ValueError(f"that is not what describe() returns{where}: {dict(value)!r:.100}")
+    return ValueError(f"that is not what describe() returns{where}: {value!r:.100}")
 
 
 def _constructor_names(cls: type) -> set[str]:

@@ -54,6 +54,8 @@ class Primitives(ABC, Generic[ValueType]):
 
     # Constructor parameters that `describe` must leave out although they are plain texts.
     _secret_params: ClassVar[frozenset[str]] = frozenset()
+    # Seconds: the longest pause after the first conflict, some ten times what a change takes.
+    _first_pause: float = 0.008
 
     def __init__(
         self,
@@ -187,7 +189,12 @@ class Primitives(ABC, Generic[ValueType]):
         """Return a value that may be stored, or say why it may not."""
         if isinstance(value, Primitives):
             raise TypeError(f"a {type(value).__name__} can't be stored as a value")
-        return self._checked_class(value)
+        if isinstance(value, (ItemNotAvailableFlag, ValueNotRetrievedFlag)):
+            raise TypeError(
+                f"{value.name} stands for the lack of a value and can't be stored as one; "
+                "to leave an item as it is, give KEEP_CURRENT"
+            )
+        return value if self.base_class_for_values is None else self._checked_class(value)
 
     def _checked_class(self, value: Any) -> ValueType:
         expected = self.base_class_for_values

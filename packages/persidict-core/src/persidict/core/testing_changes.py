@@ -8,7 +8,12 @@ import pytest
 
 from persidict.core.base import PersiDict
 from persidict.core.errors import ConcurrencyConflictError
-from persidict.core.flags import DELETE_CURRENT, ITEM_NOT_AVAILABLE, KEEP_CURRENT
+from persidict.core.flags import (
+    DELETE_CURRENT,
+    ITEM_NOT_AVAILABLE,
+    KEEP_CURRENT,
+    VALUE_NOT_RETRIEVED,
+)
 from persidict.core.testing_conditions import Conformance, MakeDict
 
 
@@ -91,6 +96,15 @@ class ChangingConformance(Conformance):
         for key in d.keys():  # noqa: SIM118  # the view is what is tested
             d.discard(key)
         assert not d
+
+    def test_what_stands_for_no_value_is_no_value(self, make_dict: MakeDict) -> None:
+        d = make_dict()
+        for flag in (ITEM_NOT_AVAILABLE, VALUE_NOT_RETRIEVED):
+            with pytest.raises(TypeError, match="KEEP_CURRENT"):
+                d["a"] = flag
+        with pytest.raises(TypeError, match="KEEP_CURRENT"):
+            d.transform_item("a", transformer=lambda value: value)
+        assert "a" not in d
 
     def test_transform_item(self, make_dict: MakeDict) -> None:
         d = make_dict()

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -40,7 +40,7 @@ class Directory:
     """
 
     def __init__(self, root: str, names: list[str], make: DirectoryMaker | None) -> None:
-        self.path = os.path.join(root, *names)
+        self._root, self._names = root, names
         self._fd = -1
         if BY_DESCRIPTOR:
             self._fd = _open_below(root, names, make)
@@ -52,6 +52,11 @@ class Directory:
                 if make is None:
                     raise FileNotFoundError(errno.ENOENT, "no such directory", self.path)
                 make.path(self.path)
+
+    @property
+    def path(self) -> str:
+        """Where it is, or was when it was opened."""
+        return os.path.join(self._root, *self._names)
 
     def __enter__(self) -> Self:
         return self
@@ -132,38 +137,65 @@ class Directory:
         if BY_DESCRIPTOR:
             sync(self._fd)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other threads and processes out of the same block.
+    def locked(self) -> Locked:
+        """Keep other threads and processes out of the same block, while it is a context.
 
         Raises:
-            OSError: The file system offers no locks at all.
+            OSError: On entering; the file system offers no locks at all.
         """
+        return Locked(self._fd, self._open_lock)
+
+    def _open_lock(self) -> int:
+        """Open the file that is locked where the directory itself can't be."""
+        flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
+        return os.open(self._named(LOCK_NAME), flags, 0o666, **self._at)
+
+    def _named(self, name: str) -> str:
+        return name if BY_DESCRIPTOR else os.path.join(self.path, name)
+
+
+class Locked:
+    """A lock held inside a ``with``. A class, since a generator's context costs more than the lock.
+
+    Args:
+        directory: The descriptor of the directory to lock, -1 where it has none.
+        open_file: Opens the file that is locked instead where a directory can't be.
+    """
+
+    __slots__ = ("_directory", "_file", "_open_file", "_unlock")
+
+    def __init__(self, directory: int, open_file: Callable[[], int]) -> None:
+        self._directory = directory
+        self._open_file = open_file
+        self._file = -1
+
+    def __enter__(self) -> None:
         if BY_DESCRIPTOR:
             try:
-                unlock = lock_directory(self._fd)
+                self._unlock = lock_directory(self._directory)
             except OSError as error:
                 if error.errno not in _NO_DIRECTORY_LOCKS:
                     raise
             else:
-                try:
-                    yield
-                finally:
-                    unlock()
                 return
-        flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
-        descriptor = os.open(self._named(LOCK_NAME), flags, 0o666, **self._at)
+        self._file = self._open_file()
         try:
-            unlock = lock_file(descriptor)
-            try:
-                yield
-            finally:
-                unlock()
-        finally:
-            os.close(descriptor)
+            self._unlock = lock_file(self._file)
+        except BaseException:
+            os.close(self._file)
+            raise
 
-    def _named(self, name: str) -> str:
-        return name if BY_DESCRIPTOR else os.path.join(self.path, name)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._unlock()
+        finally:
+            if self._file >= 0:
+                os.close(self._file)
 
 
 class DirectoryMaker:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, groupby, islice
+from operator import itemgetter
 
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
@@ -113,6 +114,11 @@ class FileDirDict(BlobDict[ValueType]):
             raise TypeError(f"dir_mode must be an int, got {dir_mode!r:.100}")
         if not 0 <= dir_mode <= 0o7777:
             raise ValueError(f"dir_mode must be permission bits such as 0o700, got {dir_mode}")
+        if dir_mode & 0o700 != 0o700:  # such as 755, where 0o755 was meant
+            raise ValueError(
+                f"dir_mode must give the owner all rights, as 0o700 does, got {dir_mode:#o}; "
+                "octal numbers begin with 0o"
+            )
         self._root = _absolute(base_dir)
         self.digest_len = digest_len
         self.durable = bool(durable)
@@ -219,14 +225,15 @@ class FileDirDict(BlobDict[ValueType]):
         with directory.locked():
             current = directory.regular(name)
             _require(current, expected)
-            if current is None and directory.occupied(name):
-                raise FileExistsError(f"{os.path.join(directory.path, name)} is no regular file")
             info = temporary.newer_than(None if current is None else current.st_mtime_ns)
             temporary.ready()
             if current is None:
                 try:
                     directory.insert(temporary.path, name)
                 except FileExistsError:
+                    if directory.occupied(name):
+                        where = os.path.join(directory.path, name)
+                        raise FileExistsError(f"{where} is no regular file") from None
                     # Somebody who takes no locks was faster.
                     raise ETagMismatch from None
             else:
@@ -256,25 +263,33 @@ class FileDirDict(BlobDict[ValueType]):
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
         """Delete neighbours under one lock, and sync each directory once."""
-        self._erase_paths(map(self._layout.path, keys))
+        names = ((path[:-1], path[-1:]) for path in map(self._layout.path, keys))
+        self._erase_names(names, _erase_if_file)
 
-    def _erase_paths(self, paths: Iterable[list[str]]) -> None:
+    def _erase_names(
+        self,
+        names: Iterable[tuple[list[str], list[str]]],
+        erase: Callable[[Directory, str], None],
+    ) -> None:
+        """Delete files, given as the directories that lead to some and the names of those."""
         try:
-            for parent, group in groupby(paths, key=lambda path: path[:-1]):
-                while batch := [path[-1] for path in islice(group, _SYNCED_AT_ONCE)]:
-                    self._erase_batch(parent, batch)
+            for parent, group in groupby(names, key=itemgetter(0)):
+                together = chain.from_iterable(map(itemgetter(1), group))
+                while batch := list(islice(together, _SYNCED_AT_ONCE)):
+                    self._erase_batch(parent, batch, erase)
                 self._remove_empty(parent)
         except OSError as error:
             raise self._failure("delete", None, error) from error
 
-    def _erase_batch(self, directories: list[str], names: list[str]) -> None:
+    def _erase_batch(
+        self, directories: list[str], names: list[str], erase: Callable[[Directory, str], None]
+    ) -> None:
         try:
             with Directory(self._root, directories, None) as directory:
                 for start in range(0, len(names), _LOCKED_AT_ONCE):
                     with directory.locked():
                         for name in names[start : start + _LOCKED_AT_ONCE]:
-                            if directory.regular(name) is not None:
-                                directory.unlink(name)
+                            erase(directory, name)
                 if self.durable:
                     directory.sync()
         except (FileNotFoundError, NotADirectoryError):
@@ -287,20 +302,19 @@ class FileDirDict(BlobDict[ValueType]):
             MutationPolicyError: The dict is append-only, be it empty or not.
         """
         self._check_mutable()
-        self._erase_paths(self._listed_paths())
+        self._erase_names(self._listed_names(), _erase_listed)
         try:
             for path in directories_below(self._directory(self._prefix), self._layout):
                 self._is_removed(os.path.relpath(path, self._root).split(os.sep))
         except OSError as error:
             raise self._failure("list", None, error) from error
 
-    def _listed_paths(self) -> Iterator[list[str]]:
-        """Yield the names that lead to each file, without working them out of its key again."""
+    def _listed_names(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield what `_erase_names` takes, without working it out of the keys again."""
         start = len(self._root.rstrip(os.sep)) + 1
         for _, _, entries in self._items(self._prefix):
             directories = entries[0].path[start:].split(os.sep)[:-1]
-            for entry in entries:
-                yield [*directories, entry.name]
+            yield directories, [entry.name for entry in entries]
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
         for above, components, entries in self._items(prefix):
@@ -391,6 +405,22 @@ def _require(current: os.stat_result | None, expected: Expected) -> None:
         raise ETagMismatch
 
 
+def _erase_if_file(directory: Directory, name: str) -> None:
+    if directory.regular(name) is not None:
+        directory.unlink(name)
+
+
+def _erase_listed(directory: Directory, name: str) -> None:
+    """Delete what a listing has just shown as a file; a directory there since then stays."""
+    try:
+        directory.unlink(name)
+    except FileNotFoundError:
+        return
+    except OSError:  # what a directory gives differs between systems
+        if directory.regular(name) is not None:
+            raise
+
+
 def _read(descriptor: int, size: int) -> bytes:
     data = os.read(descriptor, size)
     if len(data) == size:
@@ -402,6 +432,8 @@ def _read(descriptor: int, size: int) -> bytes:
 
 
 def _absolute(base_dir: str | os.PathLike[str]) -> str:
+    if not isinstance(base_dir, (str, bytes, os.PathLike)):
+        raise TypeError(f"base_dir must be a path, got {type(base_dir).__name__}")
     path = os.fspath(base_dir)
     if not isinstance(path, str) or not path or "\0" in path or not _has_bytes(path):
         raise ValueError(f"base_dir must be the path of a directory, got {base_dir!r:.500}")

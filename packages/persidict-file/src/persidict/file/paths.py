@@ -16,7 +16,12 @@ import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-from persidict.core.keys import COMPONENT_PATTERN, is_component
+from persidict.core.keys import (
+    COMPONENT_PATTERN,
+    MAX_COMPONENT_LENGTH,
+    get_safe_chars,
+    is_component,
+)
 
 try:
     # What hashlib uses without OpenSSL: half the time for a few bytes, and there are many.
@@ -35,6 +40,7 @@ _HEAD = 150
 _MAX_NAME = 255
 MAX_FORMAT_LENGTH = 50
 
+_SAFE_BYTES = "".join([*get_safe_chars(), "/"]).encode()
 # Base32 (RFC 4648) in lower case, two characters at a time.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS = [one + two for one in _ALPHABET for two in _ALPHABET]
@@ -81,9 +87,13 @@ class Layout:
             files: Any number; many together cost a third of one by one.
         """
         if not head:
-            is_like_ours = self._is_file_name
-            found = [entry for entry in files if is_like_ours(entry.name)]
-            components = self._without_digests([entry.name for entry in found], self.suffix)
+            suffix, is_like_ours = self.suffix, self._is_file_name
+            found = [entry for entry in files if entry.name.endswith(suffix)]
+            names = [entry.name for entry in found]
+            if not self._are_like_ours(names, suffix):
+                found = [entry for entry in found if is_like_ours(entry.name)]
+                names = [entry.name for entry in found]
+            components = self._without_digests(names, suffix)
             if components is not None:
                 return components, found
         pairs = [(self._file_component(head, entry.name), entry) for entry in files]
@@ -96,22 +106,40 @@ class Layout:
         # Together only where none has to be escaped, and none is.
         if not head and f"{_ESCAPED}/" not in text and self.suffix.lower() not in text:
             is_like_ours = self._is_directory_name
-            found = [name for name in names if is_like_ours(name) and len(name) < _MAX_NAME]
+            found = [name for name in names if len(name) < _MAX_NAME]
+            if not self._are_like_ours(found, ""):
+                found = [name for name in found if is_like_ours(name)]
             components = self._without_digests(found, "")
             if components is not None:
                 return components
         every = [self.directory_component(head, name) for name in names]
         return [component for component in every if component is not None]
 
+    def _are_like_ours(self, names: list[str], suffix: str) -> bool:
+        """Tell whether all names, which end with the suffix, are surely components with digests.
+
+        As a match of each would, but by a few calls for all. False says nothing.
+        """
+        text = "/".join(["", *names, ""])
+        tail = self._digest_len + 1 if self._digest_len else 0
+        after = "_" if tail else suffix + "/"
+        return (
+            text.isascii()
+            and not text.encode().translate(None, _SAFE_BYTES)
+            and text.count("/") == len(names) + 1
+            and len(max(names, key=len, default="")) <= MAX_COMPONENT_LENGTH + tail + len(suffix)
+            and not any(f"/{dots}{after}" in text for dots in ("", ".", ".."))
+        )
+
     def _without_digests(self, names: list[str], suffix: str) -> list[str] | None:
         """Take suffix and digest off names that have both; None if a digest is wrong."""
         length, end = self._digest_len, -len(suffix) or None
         if not length:
             return [name[:end] for name in names]
-        cut, begin = -length - 1 - len(suffix), -length - len(suffix)
+        cut = -length - 1 - len(suffix)
         components = [name[:cut] for name in names]
-        digests = [name[begin:end] for name in names]
-        return components if _are_digests(digests, components, length) else None
+        tails = [name[cut:end] for name in names]
+        return components if _are_digests(tails, components, length) else None
 
     def _file_component(self, head: str, name: str) -> str | None:
         """Return the component that a file's name ends, or None if it is none of ours."""
@@ -206,13 +234,21 @@ def _digest(component: str, length: int) -> str:
     return "".join(pairs)[:length]
 
 
-def _are_digests(digests: list[str], components: list[str], length: int) -> bool:
-    """Tell whether each digest is that of its component."""
+def _are_digests(tails: list[str], components: list[str], length: int) -> bool:
+    """Tell whether each tail is an underscore and the digest of its component."""
     if length % 4 or not components:
-        return digests == [_digest(component, length) for component in components]
+        return tails == [f"_{_digest(component, length)}" for component in components]
     # Four characters are five hexadecimal digits: two numbers are compared, instead of as many
     # strings as there are components.
-    hexadecimal = [
-        md5(component.encode()).hexdigest()[: length // 4 * 5] for component in components
-    ]
-    return int("".join(hexadecimal), 16) == int("".join(digests).translate(_DIGITS), 32)
+    text, count, digits = "".join(tails), len(components), length // 4 * 5
+    base32 = text.replace("_", "")
+    if len(base32) != length * count or text[:: length + 1] != "_" * count:
+        return False
+    if base32.encode().translate(None, _ALPHABET.encode()):
+        return False
+    hashes = map(md5, "/".join(components).encode().split(b"/"))
+    every = b"".join([one.digest() for one in hashes]).hex().encode()
+    base16 = bytearray(digits * count)
+    for place in range(digits):
+        base16[place::digits] = every[place::32]
+    return int(base16, 16) == int(base32.translate(_DIGITS), 32)

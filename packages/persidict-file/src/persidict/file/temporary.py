@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 import zlib
+from functools import cache
 
 from persidict.core.log import debug
 from persidict.file.directory import BY_DESCRIPTOR, NO_FOLLOW, DirectoryMaker, sync
@@ -40,7 +41,7 @@ class TemporaryFile:
     ) -> None:
         folder = os.path.join(base_dir, TEMPORARY)
         name = _unused_name()
-        self.path = os.path.join(folder, name)
+        self.path = f"{folder}{os.sep}{name}"
         self._durable = durable
         self._is_moved = False
         try:
@@ -146,6 +147,7 @@ def _runs(pid: int) -> bool:
     return True
 
 
+@cache
 def _host() -> str:
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 

@@ -94,6 +94,7 @@ class BasicS3Dict(BlobDict[ValueType]):
     """
 
     _needs_nonce: ClassVar[bool] = True
+    _first_pause = 0.1
 
     def __init__(
         self,
@@ -122,8 +123,11 @@ class BasicS3Dict(BlobDict[ValueType]):
             object_tags=object_tags,
             max_inflated_bytes=max_inflated_bytes,
         )
-        if not isinstance(bucket_name, str) or not bucket_name:
-            raise ValueError(f"bucket_name must be a non-empty string, got {bucket_name!r}")
+        if not isinstance(bucket_name, str) or not bucket_name or "/" in bucket_name:
+            raise ValueError(
+                f"bucket_name must be the name of a bucket, got {bucket_name!r:.100} "
+                "(what goes before the keys is root_prefix)"
+            )
         if not isinstance(max_workers, int) or not 1 <= max_workers <= _MAX_WORKERS:
             raise ValueError(
                 f"max_workers must be an int from 1 to {_MAX_WORKERS}, got {max_workers!r}"
@@ -140,6 +144,10 @@ class BasicS3Dict(BlobDict[ValueType]):
                 "credentials don't belong in endpoint_url, which is shown and logged, and boto3 "
                 "does not send them: it takes them from the environment, ~/.aws/credentials or "
                 "the machine's role"
+            )
+        if endpoint_url is not None and not urlsplit(endpoint_url).scheme.startswith("http"):
+            raise ValueError(
+                f"endpoint_url must begin with http:// or https://, got {endpoint_url!r:.100}"
             )
         if client is not None and not hasattr(client, "get_object"):
             raise TypeError(f"client must be a boto3 S3 client or None, got {client!r:.100}")

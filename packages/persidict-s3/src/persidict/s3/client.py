@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from datetime import datetime
@@ -51,7 +52,7 @@ class _Settings(NamedTuple):
     region: str | None
     config: Config | None
     max_workers: int
-    environment: tuple[str | None, ...]
+    environment: str
 
 
 class Connection:
@@ -107,7 +108,9 @@ def connection_for(
     """Return the connection that all dicts with these settings share, or one for `client`."""
     if client is not None:
         return Connection(None, client)
-    environment = tuple(map(os.environ.get, _ENVIRONMENT))
+    # Hashed: there are secrets in it, and what is kept may be shown where errors are reported.
+    values = repr([os.environ.get(name) for name in _ENVIRONMENT])
+    environment = hashlib.sha256(values.encode()).hexdigest()
     settings = _Settings(endpoint_url, region, config, max_workers, environment)
     with _connections_lock:
         if settings not in _connections:

@@ -171,14 +171,17 @@ def memoize(
     leases = _checked_leases(store, lease, lease_store) if once else None
     if isinstance(ignore, str):
         raise TypeError(f"ignore must be several names, such as ({ignore!r},)")
-    if key is not None and tuple(ignore):
+    ignored = frozenset(ignore)
+    if key is not None and not callable(key):
+        raise TypeError(f"key must be a function, got {key!r:.100}")
+    if key is not None and ignored:
         raise ValueError("give key or ignore, not both: key is called with all arguments")
 
     def decorate(function: Callable[_P, _R]) -> Memoized[_P, _R]:
         if not callable(function):
             raise TypeError(f"memoize decorates functions, got {function!r:.100}")
         title = _component(name if name is not None else _full_name(function))
-        keys = _Keys(function, (title, _component(str(version))), frozenset(ignore), key)
+        keys = _Keys(function, (title, _component(str(version))), ignored, key)
         results = Results(store, leases)
         wrapper = _async_wrapper if inspect.iscoroutinefunction(function) else _wrapper
         memoized = wrapper(function, keys, results)
@@ -302,7 +305,7 @@ def _full_name(function: Any) -> str:
         raise ValueError(f"{function!r:.100} has no name of its own: pass name=")
     code = getattr(inspect.unwrap(function), "__code__", None)
     if isinstance(function, types.MethodType):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004  # like all functions that need a name
             f"{qualname} is bound to an object, which is not in the key: decorate the method in "
             "its class, or pass name="
         )

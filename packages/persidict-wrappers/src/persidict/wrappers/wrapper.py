@@ -139,6 +139,7 @@ class WrapperDict(PersiDict[ValueType]):
             serialization_format=main.wrapped.serialization_format,
         )
         self._main = main
+        self._first_pause = main.wrapped._first_pause
 
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
         return self._main.stat(key)

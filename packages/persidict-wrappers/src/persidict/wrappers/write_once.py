@@ -69,7 +69,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
         >>> d["answer"] = 43
         Traceback (most recent call last):
         ...
-        persidict.core.errors.MutationPolicyError: write-once
+        persidict.core.errors.MutationPolicyError: the dict is write-once: ...
     """
 
     def __init__(

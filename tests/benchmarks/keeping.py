@@ -1,0 +1,77 @@
+"""What `--save` writes: figures, tables and plots that the pages and the README show."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+KEPT = Path(__file__).resolve().parents[2] / "docs" / "_static"
+# Between these the README has its table.
+_BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
+_SHOWN = {
+    "get": "`d[k]`",
+    "contains": "`k in d`",
+    "etag": "`d.etag(k)`",
+    "list_keys": "`keys()`, per item of 20,000",
+    "set_durable": "`d[k] = v`, durable",
+    "bool": "`bool(d)` on 20,000 items",
+}
+_COLUMNS = {"ours": "persidict", "published": "published 0.309.0", "diskcache": "diskcache"}
+
+
+def keep(name: str, figures: Any, page: str, plot: str | None = None) -> None:
+    """Write figures as JSON, what a page includes as Markdown, and the plot."""
+    KEPT.mkdir(exist_ok=True)
+    (KEPT / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    (KEPT / f"{name}.md").write_text(page.strip() + "\n", encoding="utf-8")
+    if plot is not None:
+        (KEPT / f"{name}.svg").write_text(plot, encoding="utf-8")
+
+
+def today() -> str:
+    """Return the date."""
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
+def machine() -> str:
+    """Say what the figures are from: processor, system, Python and how busy it was."""
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}, load {load}"
+    )
+
+
+def readme_table(results: dict[str, dict[str, list[float]]], about: str) -> str:
+    """Return the rows that the README shows, with their ratios to the minimum."""
+    lines = ["| | " + " | ".join(_COLUMNS.values()) + " |", "| --- " * (len(_COLUMNS) + 1) + "|"]
+    for row, label in _SHOWN.items():
+        times, cells = results[row], []
+        for name in _COLUMNS:
+            if name not in times:
+                cells.append("")
+                continue
+            pairs = zip(times[name], times["minimum"], strict=True)
+            factor = statistics.median(one / other for one, other in pairs)
+            cells.append(f"{statistics.median(times[name]) * 1e6:.2f} ({factor:.2f})")
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", f"({about})"])
+
+
+def replace_measured(readme: Path, table: str) -> None:
+    """Put a table between the README's marks.
+
+    Raises:
+        ValueError: The README has no such marks.
+    """
+    text = readme.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"{readme.name} has no {_BEGIN} ... {_END}")
+    readme.write_text(f"{before}{begin}\n{table}\n{end}{after}", encoding="utf-8")
