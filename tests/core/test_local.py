@@ -1,3 +1,4 @@
+import copy
 import threading
 
 import pytest
@@ -157,3 +158,13 @@ def test_what_goes_may_use_the_dict(remove):
     thread.join(60)
     assert not thread.is_alive()
     assert d["last-words"] == 1
+
+
+@pytest.mark.parametrize("value", [[1, "a"], {"a": 1}, {"a": []}, [{}], {("a",): 1}])
+def test_values_are_isolated_flat_or_nested(value):
+    d = LocalDict()
+    d["k"] = value
+    before = copy.deepcopy(value)
+    for touched in (value, d["k"]):
+        touched.clear()
+    assert d["k"] == before

@@ -156,5 +156,13 @@ class LocalDict(PersiDict[ValueType]):
                 yield key, stat
 
 
-def _isolated(value: ValueType) -> ValueType:
-    return value if type(value) in _ATOMS else copy.deepcopy(value)
+def _isolated(value: Any) -> Any:
+    kind = type(value)
+    if kind in _ATOMS:
+        return value
+    # Of what holds nothing but atoms, a shallow copy is a deep one, and much faster.
+    if kind is list and _ATOMS.issuperset(map(type, value)):
+        return value.copy()
+    if kind is dict and _ATOMS.issuperset(map(type, [*value, *value.values()])):
+        return value.copy()
+    return copy.deepcopy(value)

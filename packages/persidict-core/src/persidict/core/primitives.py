@@ -25,6 +25,9 @@ Expected: TypeAlias = ETagValue | ItemNotAvailableFlag | AnyETagFlag
 """What a guarded write asks of the current ETag: this one, absence, or nothing."""
 
 
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
+
+
 class ETagMismatch(Exception):
     """A primitive found another ETag than the expected one and changed nothing. Never public."""
 
@@ -187,13 +190,14 @@ class Primitives(ABC, Generic[ValueType]):
 
     def _checked_value(self, value: Any) -> ValueType:
         """Return a value that may be stored, or say why it may not."""
-        if isinstance(value, Primitives):
-            raise TypeError(f"a {type(value).__name__} can't be stored as a value")
-        if isinstance(value, (ItemNotAvailableFlag, ValueNotRetrievedFlag)):
-            raise TypeError(
-                f"{value.name} stands for the lack of a value and can't be stored as one; "
-                "to leave an item as it is, give KEEP_CURRENT"
-            )
+        if type(value) not in _PLAIN:  # most are, and looking among base classes takes time
+            if isinstance(value, Primitives):
+                raise TypeError(f"a {type(value).__name__} can't be stored as a value")
+            if isinstance(value, (ItemNotAvailableFlag, ValueNotRetrievedFlag)):
+                raise TypeError(
+                    f"{value.name} stands for the lack of a value and can't be stored as one; "
+                    "to leave an item as it is, give KEEP_CURRENT"
+                )
         return value if self.base_class_for_values is None else self._checked_class(value)
 
     def _checked_class(self, value: Any) -> ValueType:
