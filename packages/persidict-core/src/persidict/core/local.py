@@ -163,6 +163,10 @@ def _isolated(value: Any) -> Any:
     # Of what holds nothing but atoms, a shallow copy is a deep one, and much faster.
     if kind is list and _ATOMS.issuperset(map(type, value)):
         return value.copy()
-    if kind is dict and _ATOMS.issuperset(map(type, [*value, *value.values()])):
+    if (
+        kind is dict
+        and _ATOMS.issuperset(map(type, value.values()))
+        and _ATOMS.issuperset(map(type, value))
+    ):
         return value.copy()
     return copy.deepcopy(value)
