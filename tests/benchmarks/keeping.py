@@ -41,8 +41,9 @@ def today() -> str:
 def machine() -> str:
     """Say what the figures are from: processor, system, Python and how busy it was."""
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
     return (
-        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+        f"{platform.machine()}, {os.cpu_count()} cores, {system}, "
         f"Python {platform.python_version()}, load {load}"
     )
 
