@@ -162,6 +162,8 @@ def test_joblib_does_not_inflate_by_itself():
         d["k"]
 
 
+# jsonpickle's own, with the newest numpy
+@pytest.mark.filterwarnings("ignore:Setting the dtype on a NumPy array:DeprecationWarning")
 def test_arrays_in_json_count_inflated(bounded):
     numpy = pytest.importorskip("numpy")
     pytest.importorskip("jsonpickle")
