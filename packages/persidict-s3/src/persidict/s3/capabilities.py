@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import uuid
 from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
+from persidict.core.forks import new_lock
 from persidict.core.results import ETagValue
 from persidict.s3.client import was_in_doubt
 from persidict.s3.errors import status_of
@@ -42,7 +41,7 @@ class Capabilities(NamedTuple):
 ALL = Capabilities(create=True, replace=True, erase=True, erase_any=True, quoted=True)
 
 _known: dict[tuple[str, str], Capabilities] = {}
-_lock = threading.Lock()
+_lock = new_lock()
 
 
 def capabilities_of(
@@ -64,15 +63,6 @@ def capabilities_of(
             _known[endpoint, bucket] = found
             _tell(found, endpoint, bucket)
         return _known[endpoint, bucket]
-
-
-def _after_fork() -> None:
-    global _lock  # noqa: PLW0603  # another thread may have held it when the process forked
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _probe_where_permitted(store: ObjectStore, root: str) -> Capabilities:

@@ -18,6 +18,7 @@ from botocore.utils import determine_content_length, parse_timestamp
 
 from persidict.core._version import __version__
 from persidict.core.errors import BackendError
+from persidict.core.forks import new_lock
 from persidict.s3.lineage import Lineage
 
 # Seconds. An endpoint that refuses or fails gets four chances, one that is silent two: it is
@@ -62,7 +63,7 @@ class Connection:
         self._settings = settings
         self._client = client
         self._owner = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self.checked_buckets: set[str] = set()
         self.lineage = Lineage()
         if client is not None:
@@ -95,7 +96,7 @@ class Connection:
 
 
 _connections: dict[_Settings, Connection] = {}
-_connections_lock = threading.Lock()
+_connections_lock = new_lock()
 
 
 def connection_for(
@@ -116,19 +117,6 @@ def connection_for(
         if settings not in _connections:
             _connections[settings] = Connection(settings)
         return _connections[settings]
-
-
-def _after_fork() -> None:
-    """Give the child new locks: another thread may have held the old ones."""
-    global _connections_lock  # noqa: PLW0603  # a lock that nobody releases must be replaced
-    _connections_lock = threading.Lock()
-    for connection in _connections.values():
-        connection._lock = threading.Lock()
-        connection.lineage = Lineage()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _make_client(settings: _Settings) -> Any:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-import threading
 from collections import OrderedDict
 
+from persidict.core.forks import new_lock
 from persidict.core.results import ETagValue
 
 # Characters of an identifier: 48 random bits; of a mark, which no identifier begins like.
@@ -59,7 +59,7 @@ class Lineage:
 
     def __init__(self) -> None:
         self._seen: OrderedDict[tuple[str, ETagValue], str] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def note(self, name: str, etag: ETagValue, writers: str) -> None:
         """Remember the writers of a version."""
