@@ -17,7 +17,13 @@ from persidict.core.primitives import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 from persidict.core.signing import SigningKey
 from persidict.file.directory import Directory, DirectoryMaker
-from persidict.file.paths import MAX_FORMAT_LENGTH, Layout, unparsed
+from persidict.file.parameters import (
+    absolute,
+    check_digest_len,
+    check_dir_mode,
+    check_format_length,
+)
+from persidict.file.paths import Layout
 from persidict.file.scan import directories_below, first_components, items_below
 from persidict.file.stats import EntryStat, FileStat
 from persidict.file.temporary import TemporaryFile, sweep
@@ -101,25 +107,10 @@ class FileDirDict(BlobDict[ValueType]):
             object_tags=object_tags,
             max_inflated_bytes=max_inflated_bytes,
         )
-        if len(serialization_format) > MAX_FORMAT_LENGTH:
-            raise ValueError(
-                f"serialization_format has {len(serialization_format)} characters; "
-                f"file names have room for {MAX_FORMAT_LENGTH}"
-            )
-        if not isinstance(digest_len, int) or isinstance(digest_len, bool):
-            raise TypeError(f"digest_len must be an int, got {type(digest_len).__name__}")
-        if digest_len < 0:
-            raise ValueError(f"digest_len must not be negative, got {digest_len}")
-        if not isinstance(dir_mode, int) or isinstance(dir_mode, bool):
-            raise TypeError(f"dir_mode must be an int, got {dir_mode!r:.100}")
-        if not 0 <= dir_mode <= 0o7777:
-            raise ValueError(f"dir_mode must be permission bits such as 0o700, got {dir_mode}")
-        if dir_mode & 0o700 != 0o700:  # such as 755, where 0o755 was meant
-            raise ValueError(
-                f"dir_mode must give the owner all rights, as 0o700 does, got {dir_mode:#o}; "
-                "octal numbers begin with 0o"
-            )
-        self._root = _absolute(base_dir)
+        check_format_length(serialization_format)
+        check_digest_len(digest_len)
+        check_dir_mode(dir_mode)
+        self._root = absolute(base_dir)
         self.digest_len = digest_len
         self.durable = bool(durable)
         self.dir_mode = dir_mode
@@ -429,23 +420,3 @@ def _read(descriptor: int, size: int) -> bytes:
     while data := os.read(descriptor, size):
         parts.append(data)
     return b"".join(parts)
-
-
-def _absolute(base_dir: str | os.PathLike[str]) -> str:
-    if not isinstance(base_dir, (str, bytes, os.PathLike)):
-        raise TypeError(f"base_dir must be a path, got {type(base_dir).__name__}")
-    path = os.fspath(base_dir)
-    if not isinstance(path, str) or not path or "\0" in path or not _has_bytes(path):
-        raise ValueError(f"base_dir must be the path of a directory, got {base_dir!r:.500}")
-    path = os.path.abspath(path)
-    if os.path.exists(path) and not os.path.isdir(path):
-        raise ValueError(f"base_dir {path} is no directory")
-    return unparsed(path) if os.name == "nt" else path
-
-
-def _has_bytes(path: str) -> bool:
-    try:
-        os.fsencode(path)
-    except UnicodeEncodeError:
-        return False  # the system can't be asked for it
-    return True

@@ -1,0 +1,58 @@
+"""What the constructor's parameters may be."""
+
+from __future__ import annotations
+
+import os
+
+from persidict.file.paths import MAX_FORMAT_LENGTH, unparsed
+
+
+def check_format_length(serialization_format: str) -> None:
+    """Refuse a format for which file names have no room."""
+    if len(serialization_format) > MAX_FORMAT_LENGTH:
+        raise ValueError(
+            f"serialization_format has {len(serialization_format)} characters; "
+            f"file names have room for {MAX_FORMAT_LENGTH}"
+        )
+
+
+def check_digest_len(digest_len: object) -> None:
+    """Refuse what is no length of a digest."""
+    if not isinstance(digest_len, int) or isinstance(digest_len, bool):
+        raise TypeError(f"digest_len must be an int, got {type(digest_len).__name__}")
+    if digest_len < 0:
+        raise ValueError(f"digest_len must not be negative, got {digest_len}")
+
+
+def check_dir_mode(dir_mode: object) -> None:
+    """Refuse what is no mode, or one under which the owner could not use the store."""
+    if not isinstance(dir_mode, int) or isinstance(dir_mode, bool):
+        raise TypeError(f"dir_mode must be an int, got {dir_mode!r:.100}")
+    if not 0 <= dir_mode <= 0o7777:
+        raise ValueError(f"dir_mode must be permission bits such as 0o700, got {dir_mode}")
+    if dir_mode & 0o700 != 0o700:  # such as 755, where 0o755 was meant
+        raise ValueError(
+            f"dir_mode must give the owner all rights, as 0o700 does, got {dir_mode:#o}; "
+            "octal numbers begin with 0o"
+        )
+
+
+def absolute(base_dir: str | os.PathLike[str]) -> str:
+    """Return the absolute path of a base directory, or say why it can be none."""
+    if not isinstance(base_dir, (str, bytes, os.PathLike)):
+        raise TypeError(f"base_dir must be a path, got {type(base_dir).__name__}")
+    path = os.fspath(base_dir)
+    if not isinstance(path, str) or not path or "\0" in path or not _has_bytes(path):
+        raise ValueError(f"base_dir must be the path of a directory, got {base_dir!r:.500}")
+    path = os.path.abspath(path)
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise ValueError(f"base_dir {path} is no directory")
+    return unparsed(path) if os.name == "nt" else path
+
+
+def _has_bytes(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False  # the system can't be asked for it
+    return True
