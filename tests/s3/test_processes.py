@@ -96,13 +96,14 @@ def test_locks_held_at_the_fork(d):
         def job():
             d["b"] = d["a"] + 1
             type(d)(**params)["c"] = 3
+            d.transform_item("c", transformer=lambda n: n + 1)  # asks for the writers before it
 
         try:
             assert in_child(job)
         finally:
             done.set()
         future.result(60)
-    assert dict(d) == {("a",): 1, ("b",): 2, ("c",): 3}
+    assert dict(d) == {("a",): 1, ("b",): 2, ("c",): 4}
 
 
 def test_workers_open_the_store_by_its_description(d):
