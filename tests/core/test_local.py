@@ -2,6 +2,8 @@ import copy
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from persidict.core import LocalBackend, LocalDict
 
@@ -168,3 +170,62 @@ def test_values_are_isolated_flat_or_nested(value):
     for touched in (value, d["k"]):
         touched.clear()
     assert d["k"] == before
+
+
+class Box:
+    def __init__(self, content):
+        self.content = content
+
+
+def test_what_a_value_has_twice_comes_back_once():
+    shared = [1, {"deep": []}]
+    d = LocalDict()
+    d["k"] = {"one": shared, "box": Box(shared), "pair": (shared, 2), "flat": [3]}
+    shared.append("later")
+    value = d["k"]
+    assert value["one"] == [1, {"deep": []}]
+    assert value["box"].content is value["one"]
+    assert value["pair"][0] is value["one"]
+    assert d["k"]["one"] is not value["one"]
+    assert d["k"]["flat"] is not value["flat"]
+
+
+def test_a_value_that_contains_itself():
+    value = {"list": []}
+    value["list"].append(value)
+    d = LocalDict()
+    d["k"] = value
+    found = d["k"]
+    assert found["list"][0] is found
+    assert found is not value
+    assert d["k"] is not found
+
+
+_PLAIN = st.recursive(
+    st.none() | st.integers() | st.text(max_size=3) | st.builds(complex, st.integers(0, 9)),
+    lambda part: (
+        st.lists(part, max_size=4)
+        | st.dictionaries(st.text(max_size=2) | st.tuples(st.integers()), part, max_size=4)
+        | st.tuples(part, part)
+        | st.sets(st.integers(), max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(_PLAIN)
+def test_plain_values_are_copied_as_deepcopy_does(value):
+    d = LocalDict()
+    d["k"] = value
+    found = d["k"]
+    assert found == value
+    mutable = [list, dict, set]
+    pending = [(value, found)]
+    while pending:
+        original, twin = pending.pop()
+        assert type(twin) is type(original)
+        assert (type(twin) in mutable) <= (twin is not original)
+        if isinstance(original, dict):
+            pending += zip(original.values(), twin.values(), strict=True)
+        elif isinstance(original, (list, tuple)):
+            pending += zip(original, twin, strict=True)
