@@ -13,6 +13,14 @@ from collections.abc import Callable, Iterable
 
 _RANGE = struct.Struct(">QQ")
 _NUMBER = struct.Struct(">I")
+_END = struct.Struct(">II")  # the number of ranges, the CRC
+_NO_RANGES = _NUMBER.pack(0)
+
+
+def sealed(data: bytes) -> bytes:
+    """Return data and its trailer, of data that is no large string: the CRC is of all of it."""
+    data += _NO_RANGES
+    return data + _NUMBER.pack(zlib.crc32(data))
 
 
 def trailer(pieces: Iterable[bytes], is_string: Callable[[bytes], bool]) -> bytes:
@@ -30,18 +38,14 @@ def trailer(pieces: Iterable[bytes], is_string: Callable[[bytes], bool]) -> byte
 
 def verify(data: memoryview) -> None:
     """Raise ``ValueError`` if data and its trailer don't fit."""
-    end = len(data) - _NUMBER.size
-    count = _number(data, end - _NUMBER.size)
-    start = end - _NUMBER.size - count * _RANGE.size
-    if start >= 0:
-        position, checksum = 0, 0
-        for offset, length in _RANGE.iter_unpack(data[start : end - _NUMBER.size]):
-            checksum = zlib.crc32(data[position:offset], checksum)
-            position = offset + length
-        if zlib.crc32(data[position:end], checksum) == _number(data, end):
-            return
+    if len(data) >= _END.size:
+        count, expected = _END.unpack(data[-_END.size :])
+        start = len(data) - _END.size - count * _RANGE.size
+        if start >= 0:
+            position, checksum = 0, 0
+            for offset, length in _RANGE.iter_unpack(data[start : -_END.size]) if count else ():
+                checksum = zlib.crc32(data[position:offset], checksum)
+                position = offset + length
+            if zlib.crc32(data[position : -_NUMBER.size], checksum) == expected:
+                return
     raise ValueError("it is damaged: its checksum does not fit")
-
-
-def _number(data: memoryview, at: int) -> int:
-    return int.from_bytes(data[max(0, at) : max(0, at + _NUMBER.size)], "big")
