@@ -23,7 +23,8 @@ def main(base, lock):
     locked, never = threading.Event(), threading.Event()
 
     def hold():
-        with Directory(base, [], DirectoryMaker(0o700, durable=False)) as root, root.locked():
+        with Directory(base, [], DirectoryMaker(0o700, durable=False)) as root:
+            root.lock()
             locked.set()
             never.wait()
 

@@ -29,6 +29,8 @@ _LONG_INTEGER = re.compile(rb"\d{19}")
 # orjson gives up at 254.
 _DEEPEST = 200
 _REFUSED = ", which can run code when it is read and object_tags=False refuses"
+# Bytes up to which copying them costs less than keeping pieces apart.
+_JOINED = 4096
 # Two bits of nonce per white-space character.
 _BLANKS = b" \t\n\r"
 _TO_BLANKS = [bytes(_BLANKS[byte >> shift & 3] for shift in (6, 4, 2, 0)) for byte in range(256)]
@@ -57,7 +59,8 @@ class JsonCodec:
                     f"a {type(value).__qualname__} like this does not come back equal from JSON; "
                     "serialization_format 'pkl' can store it"
                 )
-        return [data, b"\n" + b"".join([_TO_BLANKS[byte] for byte in nonce])]
+        end = b"\n" + b"".join([_TO_BLANKS[byte] for byte in nonce])
+        return [data + end] if len(data) < _JOINED else [data, end]
 
     def decode(self, data: bytes) -> Any:
         """Return the value of a JSON text, with or without jsonpickle's tags."""

@@ -10,12 +10,11 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from persidict.file.locks import lock_directory, lock_file
+from persidict.file.locks import lock_directory, lock_file, unlock
 
 BY_DESCRIPTOR = sys.platform != "win32"
 # What file systems answer that can't lock a directory (NFS wants a file open for writing).
@@ -41,17 +40,21 @@ class Directory:
 
     def __init__(self, root: str, names: list[str], make: DirectoryMaker | None) -> None:
         self._root, self._names = root, names
-        self._fd = -1
+        self._locked = -1
+        # A name in here is given to the system as `_start + name`, below the descriptor if any.
+        self._start = ""
+        self._fd: int | None = None
         if BY_DESCRIPTOR:
-            self._fd = _open_below(root, names, make)
-            self._at: dict[str, Any] = {"dir_fd": self._fd}
-        else:
-            self._at = {}
-            _refuse_links(root, names)
-            if not os.path.isdir(self.path):
-                if make is None:
-                    raise FileNotFoundError(errno.ENOENT, "no such directory", self.path)
-                make.path(self.path)
+            self._fd = _open_root(root, make)
+            for name in names:
+                self._fd = _open_below(self._fd, name, make)
+            return
+        self._start = self.path + os.sep
+        _refuse_links(root, names)
+        if not os.path.isdir(self.path):
+            if make is None:
+                raise FileNotFoundError(errno.ENOENT, "no such directory", self.path)
+            make.path(self.path)
 
     @property
     def path(self) -> str:
@@ -67,13 +70,13 @@ class Directory:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if BY_DESCRIPTOR:
+        if self._fd is not None:
             os.close(self._fd)
 
     def regular(self, name: str) -> os.stat_result | None:
         """Return the stat of a file, None if there is none (or something else than a file)."""
         try:
-            info = os.stat(self._named(name), **self._at)
+            info = os.stat(self._start + name, dir_fd=self._fd)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -87,17 +90,17 @@ class Directory:
         if self.regular(name) is not None:
             return False
         try:
-            os.stat(self._named(name), **self._at, follow_symlinks=False)
+            os.stat(self._start + name, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return False
         return True
 
     def replace(self, source: str, name: str) -> None:
         """Move a file from a path to a name in here, over what has that name."""
-        if BY_DESCRIPTOR:
-            os.rename(source, name, dst_dir_fd=self._fd)
+        if self._fd is None:
+            replace_shared(source, self._start + name)
         else:
-            replace_shared(source, self._named(name))
+            os.rename(source, name, dst_dir_fd=self._fd)
 
     def insert(self, source: str, name: str) -> None:
         """Move a file from a path to a name in here; ``FileExistsError`` if it is taken.
@@ -106,10 +109,7 @@ class Directory:
         writers that know no locks); elsewhere by the lock that the caller holds.
         """
         try:
-            if BY_DESCRIPTOR:
-                os.link(source, name, dst_dir_fd=self._fd)
-            else:
-                os.link(source, self._named(name))
+            os.link(source, self._start + name, dst_dir_fd=self._fd)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
@@ -122,80 +122,52 @@ class Directory:
 
     def unlink(self, name: str) -> None:
         """Delete a file."""
-        os.unlink(self._named(name), **self._at)
+        os.unlink(self._start + name, dir_fd=self._fd)
 
     def remove_empty(self, name: str) -> bool:
         """Remove a directory in here, and tell whether it was there and empty."""
         try:
-            os.rmdir(self._named(name), **self._at)
+            os.rmdir(self._start + name, dir_fd=self._fd)
         except OSError:
             return False
         return True
 
     def sync(self) -> None:
         """Make all changes of names in here survive a power loss."""
-        if BY_DESCRIPTOR:
+        if self._fd is not None:
             sync(self._fd)
 
-    def locked(self) -> Locked:
-        """Keep other threads and processes out of the same block, while it is a context.
+    def lock(self) -> None:
+        """Keep other threads and processes out until `unlock`.
 
         Raises:
-            OSError: On entering; the file system offers no locks at all.
+            OSError: The file system offers no locks at all.
         """
-        return Locked(self._fd, self._open_lock)
-
-    def _open_lock(self) -> int:
-        """Open the file that is locked where the directory itself can't be."""
-        flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
-        return os.open(self._named(LOCK_NAME), flags, 0o666, **self._at)
-
-    def _named(self, name: str) -> str:
-        return name if BY_DESCRIPTOR else os.path.join(self.path, name)
-
-
-class Locked:
-    """A lock held inside a ``with``. A class, since a generator's context costs more than the lock.
-
-    Args:
-        directory: The descriptor of the directory to lock, -1 where it has none.
-        open_file: Opens the file that is locked instead where a directory can't be.
-    """
-
-    __slots__ = ("_directory", "_file", "_open_file", "_unlock")
-
-    def __init__(self, directory: int, open_file: Callable[[], int]) -> None:
-        self._directory = directory
-        self._open_file = open_file
-        self._file = -1
-
-    def __enter__(self) -> None:
-        if BY_DESCRIPTOR:
+        if self._fd is not None:
             try:
-                self._unlock = lock_directory(self._directory)
+                lock_directory(self._fd)
             except OSError as error:
                 if error.errno not in _NO_DIRECTORY_LOCKS:
                     raise
             else:
+                self._locked = self._fd
                 return
-        self._file = self._open_file()
+        flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
+        file = os.open(self._start + LOCK_NAME, flags, 0o666, dir_fd=self._fd)
         try:
-            self._unlock = lock_file(self._file)
+            lock_file(file)
         except BaseException:
-            os.close(self._file)
+            os.close(file)
             raise
+        self._locked = file
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def unlock(self) -> None:
+        """Let others in again."""
         try:
-            self._unlock()
+            unlock(self._locked)
         finally:
-            if self._file >= 0:
-                os.close(self._file)
+            if self._locked != self._fd:
+                os.close(self._locked)
 
 
 class DirectoryMaker:
@@ -207,14 +179,14 @@ class DirectoryMaker:
 
     def __init__(self, mode: int, *, durable: bool) -> None:
         self._mode = mode
-        self._durable = durable and BY_DESCRIPTOR
-        self._is_root_settled = False
+        self.durable = durable and BY_DESCRIPTOR
+        self.is_root_settled = not self.durable
         # Directories whose entries are all on the disk as long as their time is this one.
         self._settled: dict[tuple[int, int], int] = {}
 
     def path(self, path: str) -> None:
         """Make a directory and its parents."""
-        self._is_root_settled = False
+        self.is_root_settled = not self.durable
         parent = os.path.dirname(path)
         if parent != path and not os.path.isdir(parent):
             self.path(parent)
@@ -228,8 +200,6 @@ class DirectoryMaker:
 
     def settle(self, descriptor: int) -> None:
         """Bring the entries of an open directory to the disk, if they aren't surely there."""
-        if not self._durable:
-            return
         info = os.fstat(descriptor)
         identity = info.st_dev, info.st_ino
         if self._settled.get(identity) == info.st_mtime_ns:
@@ -242,9 +212,7 @@ class DirectoryMaker:
             self._settled[identity] = info.st_mtime_ns
 
     def settle_root(self, root: str) -> None:
-        """Do so, once, with the directories that lead to the root on its file system."""
-        if not self._durable or self._is_root_settled:
-            return
+        """Do so with the directories that lead to the root on its file system."""
         path, device = root, os.stat(root).st_dev
         while (parent := os.path.dirname(path)) != path:
             if os.stat(parent).st_dev != device:
@@ -258,7 +226,7 @@ class DirectoryMaker:
                 sync(descriptor)
             finally:
                 os.close(descriptor)
-        self._is_root_settled = True
+        self.is_root_settled = True
 
 
 def sync(descriptor: int) -> None:
@@ -299,17 +267,6 @@ def _refuse_links(root: str, names: list[str]) -> None:
             raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", path)
 
 
-def _open_below(root: str, names: list[str], make: DirectoryMaker | None) -> int:
-    descriptor = _open_root(root, make)
-    for name in names:
-        try:
-            below = _open_in(descriptor, name, make)
-        finally:
-            os.close(descriptor)
-        descriptor = below
-    return descriptor
-
-
 def _open_root(root: str, make: DirectoryMaker | None) -> int:
     try:
         descriptor = os.open(root, _DIRECTORY)
@@ -318,30 +275,31 @@ def _open_root(root: str, make: DirectoryMaker | None) -> int:
             raise
         make.path(root)
         descriptor = os.open(root, _DIRECTORY)
-    if make is not None:
-        with _closed_on_error(descriptor):
+    if make is not None and not make.is_root_settled:
+        try:
             make.settle_root(root)
+        except BaseException:
+            os.close(descriptor)
+            raise
     return descriptor
 
 
-def _open_in(descriptor: int, name: str, make: DirectoryMaker | None) -> int:
+def _open_below(above: int, name: str, make: DirectoryMaker | None) -> int:
+    """Open a directory in an open one, which is closed in any case."""
     try:
-        below = os.open(name, _DIRECTORY | NO_FOLLOW, dir_fd=descriptor)
-    except FileNotFoundError:
-        if make is None:
-            raise
-        make.below(descriptor, name)
-        below = os.open(name, _DIRECTORY | NO_FOLLOW, dir_fd=descriptor)
-    if make is not None:
-        with _closed_on_error(below):
-            make.settle(descriptor)
+        try:
+            below = os.open(name, _DIRECTORY | NO_FOLLOW, dir_fd=above)
+        except FileNotFoundError:
+            if make is None:
+                raise
+            make.below(above, name)
+            below = os.open(name, _DIRECTORY | NO_FOLLOW, dir_fd=above)
+        if make is not None and make.durable:
+            try:
+                make.settle(above)
+            except BaseException:
+                os.close(below)
+                raise
+    finally:
+        os.close(above)
     return below
-
-
-@contextmanager
-def _closed_on_error(descriptor: int) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        os.close(descriptor)
-        raise

@@ -11,12 +11,17 @@ from operator import itemgetter
 
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
-from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE, AnyETagFlag
+from persidict.core.flags import (
+    ANY_ETAG,
+    ITEM_NOT_AVAILABLE,
+    AnyETagFlag,
+    ItemNotAvailableFlag,
+)
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
 from persidict.core.primitives import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 from persidict.core.signing import SigningKey
-from persidict.file.directory import Directory, DirectoryMaker
+from persidict.file.directory import BY_DESCRIPTOR, Directory, DirectoryMaker
 from persidict.file.parameters import (
     absolute,
     check_digest_len,
@@ -38,8 +43,6 @@ _MAX_REMOVALS = 1000
 # Files deleted before their directory is synced, and under one lock.
 _SYNCED_AT_ONCE = 4096
 _LOCKED_AT_ONCE = 256
-# Bytes from which on a call for each piece costs less than joining them.
-_WRITTEN_APART = 1 << 18
 
 
 class FileDirDict(BlobDict[ValueType]):
@@ -176,8 +179,8 @@ class FileDirDict(BlobDict[ValueType]):
 
     def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> FileStat:
         pieces = self._encoded_pieces(key, value)
-        if sum(map(len, pieces)) < _WRITTEN_APART:
-            return self._put(key, b"".join(pieces), expected)
+        if len(pieces) == 1:
+            return self._put(key, pieces[0], expected)
         return self._put_pieces(key, pieces, expected)
 
     def _put(self, key: NonEmptySafeStrTuple, data: bytes, expected: Expected) -> FileStat:
@@ -189,7 +192,8 @@ class FileDirDict(BlobDict[ValueType]):
         """Write bytes as `_put` does; in pieces, so that large values are never copied."""
         *directories, name = self._layout.path(key)
         try:
-            self._refuse_early(key, expected)
+            if expected is not ANY_ETAG:
+                self._refuse_early(key, expected)
             if not self._swept:
                 self._swept.append(True)
                 sweep(self._root)
@@ -213,11 +217,14 @@ class FileDirDict(BlobDict[ValueType]):
         self, directory: Directory, name: str, temporary: TemporaryFile, expected: Expected
     ) -> FileStat:
         """Give the temporary file its name if the version there is the expected one."""
-        with directory.locked():
+        directory.lock()
+        try:
             current = directory.regular(name)
-            _require(current, expected)
+            if expected is not ANY_ETAG:
+                _require(current, expected)
             info = temporary.newer_than(None if current is None else current.st_mtime_ns)
-            temporary.ready()
+            if not BY_DESCRIPTOR:  # an open file can't be moved there
+                temporary.close()
             if current is None:
                 try:
                     directory.insert(temporary.path, name)
@@ -229,7 +236,9 @@ class FileDirDict(BlobDict[ValueType]):
                     raise ETagMismatch from None
             else:
                 directory.replace(temporary.path, name)
-            temporary.moved()
+            temporary.is_moved = True
+        finally:
+            directory.unlock()
         if self.durable:
             directory.sync()
         return FileStat(info)
@@ -238,12 +247,16 @@ class FileDirDict(BlobDict[ValueType]):
         *directories, name = self._layout.path(key)
         try:
             with Directory(self._root, directories, None) as directory:
-                with directory.locked():
+                directory.lock()
+                try:
                     current = directory.regular(name)
                     if current is None:
                         raise KeyError(key)
-                    _require(current, expected)
+                    if expected is not ANY_ETAG:
+                        _require(current, expected)
                     directory.unlink(name)
+                finally:
+                    directory.unlock()
                 if self.durable:
                     directory.sync()
             self._remove_empty(directories)
@@ -278,9 +291,12 @@ class FileDirDict(BlobDict[ValueType]):
         try:
             with Directory(self._root, directories, None) as directory:
                 for start in range(0, len(names), _LOCKED_AT_ONCE):
-                    with directory.locked():
+                    directory.lock()
+                    try:
                         for name in names[start : start + _LOCKED_AT_ONCE]:
                             erase(directory, name)
+                    finally:
+                        directory.unlock()
                 if self.durable:
                     directory.sync()
         except (FileNotFoundError, NotADirectoryError):
@@ -341,14 +357,15 @@ class FileDirDict(BlobDict[ValueType]):
     def _where(self, key: NonEmptySafeStrTuple) -> str:
         return os.sep.join([self._root, *self._layout.path(key)])
 
-    def _refuse_early(self, key: NonEmptySafeStrTuple, expected: Expected) -> None:
+    def _refuse_early(
+        self, key: NonEmptySafeStrTuple, expected: ETagValue | ItemNotAvailableFlag
+    ) -> None:
         """See before anything is written what the commit would refuse anyway."""
-        if expected is not ANY_ETAG:
-            try:
-                info = os.stat(self._where(key))
-            except (FileNotFoundError, NotADirectoryError):
-                info = None
-            _require(info if info and stat.S_ISREG(info.st_mode) else None, expected)
+        try:
+            info = os.stat(self._where(key))
+        except (FileNotFoundError, NotADirectoryError):
+            info = None
+        _require(info if info and stat.S_ISREG(info.st_mode) else None, expected)
 
     def _remove_empty(self, directories: list[str]) -> None:
         """Remove the directories of a deleted item that are empty now, from the deepest up."""
@@ -388,9 +405,7 @@ def _is_no_file(path: str, error: OSError) -> bool:
         return False
 
 
-def _require(current: os.stat_result | None, expected: Expected) -> None:
-    if expected is ANY_ETAG:
-        return
+def _require(current: os.stat_result | None, expected: ETagValue | ItemNotAvailableFlag) -> None:
     actual = ITEM_NOT_AVAILABLE if current is None else FileStat(current).etag
     if actual != expected:
         raise ETagMismatch

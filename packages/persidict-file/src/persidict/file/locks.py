@@ -7,28 +7,29 @@ descriptions of its parent and would keep them locked after its death: it closes
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-from collections.abc import Callable
 
 if sys.platform == "win32":
     import msvcrt
     import time
 
-    def lock_directory(descriptor: int) -> Callable[[], None]:
+    def lock_directory(descriptor: int) -> None:
         """Not on Windows: directories can't be opened."""
         raise NotImplementedError
 
-    def lock_file(descriptor: int) -> Callable[[], None]:
-        """Lock an open file, waiting for it, until it is closed."""
+    def lock_file(descriptor: int) -> None:
+        """Lock an open file, waiting for it."""
         while True:
             try:
                 msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
             except PermissionError:
                 time.sleep(0.0005)
             else:
-                return lambda: None
+                return
+
+    def unlock(descriptor: int) -> None:
+        """Leave it to the closing of the file, which follows."""
 
     def lock_abandoned(descriptor: int) -> bool:
         """Tell whether nobody has the file locked: it could not be opened otherwise."""
@@ -40,21 +41,21 @@ else:
     # What threads of this process have locked, or wait for.
     _locked: set[int] = set()
 
-    def lock_directory(descriptor: int) -> Callable[[], None]:
-        """Lock an open directory, waiting for it, and return what unlocks it."""
+    def lock_directory(descriptor: int) -> None:
+        """Lock an open directory, waiting for it."""
         _locked.add(descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except BaseException:
             _locked.discard(descriptor)
             raise
-        return functools.partial(_unlock, descriptor)
 
-    def lock_file(descriptor: int) -> Callable[[], None]:
-        """Lock an open file, waiting for it, and return what unlocks it."""
-        return lock_directory(descriptor)
+    def lock_file(descriptor: int) -> None:
+        """Lock an open file, waiting for it."""
+        lock_directory(descriptor)
 
-    def _unlock(descriptor: int) -> None:
+    def unlock(descriptor: int) -> None:
+        """Unlock what is about to be closed."""
         # Not by closing alone, for a forked child may have the same description open.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         _locked.discard(descriptor)

@@ -7,10 +7,12 @@ import itertools
 import os
 import re
 import socket
+import stat
 import sys
 import time
 import zlib
 from functools import cache
+from typing import Any
 
 from persidict.core.log import debug
 from persidict.file.directory import BY_DESCRIPTOR, NO_FOLLOW, DirectoryMaker, sync
@@ -22,7 +24,12 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NAME = re.compile(r"([0-9a-f]{8})-(\d+)-[0-9a-f]+")
 # Seconds after which a file that nobody has locked is dead wherever its writer ran.
 _OLD = 3600
+# Bytes from which on a call for each piece costs less than joining them.
+_WRITTEN_APART = 1 << 18
 _stamps = itertools.count(int.from_bytes(os.urandom(2), "big"))
+_numbers = itertools.count()
+# A process, and how the names of all its files begin.
+_own: list[Any] = [0, ""]
 
 
 class TemporaryFile:
@@ -34,21 +41,24 @@ class TemporaryFile:
         make: Makes missing directories.
         mode: Permission bits of the file.
         durable: Whether the content is flushed to the disk.
+
+    Attributes:
+        path: Where it is.
+        is_moved: Whether it has got its name; to be set by who gives it one.
     """
 
     def __init__(
         self, base_dir: str, pieces: list[bytes], make: DirectoryMaker, mode: int, *, durable: bool
     ) -> None:
-        folder = os.path.join(base_dir, TEMPORARY)
-        name = _unused_name()
-        self.path = f"{folder}{os.sep}{name}"
+        folder = f"{base_dir}{os.sep}{TEMPORARY}"
+        self.path = f"{folder}{os.sep}{_unused_name()}"
         self._durable = durable
-        self._is_moved = False
+        self.is_moved = False
         try:
-            self._fd = _create(folder, name, mode)
+            self._fd = _create(folder, self.path, mode)
         except FileNotFoundError:
             make.path(folder)
-            self._fd = _create(folder, name, mode)
+            self._fd = _create(folder, self.path, mode)
         try:
             # While the lock is held, the writer is alive.
             lock_abandoned(self._fd)
@@ -70,25 +80,16 @@ class TemporaryFile:
                     break
         return self._info
 
-    def ready(self) -> None:
-        """Close it where an open file can't be moved."""
-        if not BY_DESCRIPTOR:
-            self.close()
-
     def close(self) -> None:
         """Let go of the file."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
-    def moved(self) -> None:
-        """Take note that it has got its name."""
-        self._is_moved = True
-
     def discard(self) -> None:
         """Close it, and delete it if it was not moved away."""
         self.close()
-        if not self._is_moved:
+        if not self.is_moved:
             os.unlink(self.path)
 
     def _stamp(self, moment_ns: int) -> None:
@@ -153,7 +154,10 @@ def _host() -> str:
 
 
 def _unused_name() -> str:
-    return f"{_host()}-{os.getpid()}-{os.urandom(8).hex()}"
+    pid = os.getpid()
+    if _own[0] != pid:  # the first, or the first after a fork
+        _own[:] = pid, f"{_host()}-{pid}-{os.urandom(8).hex()}"
+    return f"{_own[1]}{next(_numbers):x}"
 
 
 def _now() -> int:
@@ -165,20 +169,19 @@ def _now() -> int:
     return time.time_ns() // 1000 * 1000 + next(_stamps) % 1000
 
 
-def _create(folder: str, name: str, mode: int) -> int:
-    """Make a file in a directory that is no symlink."""
-    if not BY_DESCRIPTOR:
-        if os.path.islink(folder):
-            raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", folder)
-        return os.open(os.path.join(folder, name), _FLAGS, mode)
-    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | NO_FOLLOW)
-    try:
-        return os.open(name, _FLAGS, mode, dir_fd=directory)
-    finally:
-        os.close(directory)
+def _create(folder: str, path: str, mode: int) -> int:
+    """Make a file in a directory that is no symlink.
+
+    Who puts a symlink there between look and use gains nothing: an empty file of another's.
+    """
+    if stat.S_ISLNK(os.lstat(folder).st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", folder)
+    return os.open(path, _FLAGS, mode)
 
 
 def _write(descriptor: int, pieces: list[bytes]) -> None:
+    if len(pieces) > 1 and sum(map(len, pieces)) < _WRITTEN_APART:
+        pieces = [b"".join(pieces)]
     for piece in pieces:
         written = os.write(descriptor, piece)
         if written < len(piece):  # more than the system takes at once
