@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, SupportsIndex, TypeAlias, overload
+from typing import Any, TypeAlias
 
 SAFE_PUNCTUATION = "()_-~.="
 MAX_COMPONENT_LENGTH = 253
@@ -95,13 +95,6 @@ class SafeStrTuple(tuple[str, ...]):
 
     def __radd__(self, other: PersiDictKey) -> SafeStrTuple:
         return as_prefix(other) + self
-
-    @overload
-    def __getitem__(self, index: SupportsIndex, /) -> str: ...
-    @overload
-    def __getitem__(self, index: slice, /) -> tuple[str, ...]: ...
-    def __getitem__(self, index: SupportsIndex | slice, /) -> str | tuple[str, ...]:
-        return tuple.__getitem__(self, index)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({tuple.__repr__(self)})"

@@ -24,6 +24,8 @@ _CHECKED_MARK = b"\1persidict"
 _JOBLIB_ARRAY = b"NumpyArrayWrapper"
 # Below a disk block, compression gains nothing.
 _MIN_COMPRESSED = 4096
+# A pickle of this size is below it with all that follows.
+_SMALL = _MIN_COMPRESSED - 64
 _SAMPLE = 16384
 _WORTHWHILE = 0.9
 # The pickler hands over frames of hardly more than 128 KiB, but for huge integers, and each
@@ -45,7 +47,7 @@ class PickleCodec:
     def encode(self, value: Any, nonce: bytes) -> list[bytes]:
         """Pickle a value, and compress it if a sample says that this pays."""
         pieces = _pickled(value)
-        if len(pieces) == 1 and len(pieces[0]) < _MIN_COMPRESSED - len(nonce) - len(_MARK):
+        if len(pieces) == 1 and len(pieces[0]) < _SMALL:
             return [sealed(pieces[0] + nonce) + _CHECKED_MARK]  # as below, in fewer steps
         pieces.append(nonce)
         size = sum(map(len, pieces)) + len(_MARK)
@@ -88,7 +90,7 @@ def _pickled(value: Any) -> list[bytes]:
     # A class or function of __main__ is pickled by its name, which means another thing
     # elsewhere. A false alarm, such as the text itself, only costs time.
     for piece in pieces:
-        if not _is_string(piece) and b"__main__" in piece:
+        if (len(piece) <= _LARGEST_FRAME or not _is_string(piece)) and b"__main__" in piece:
             try:
                 return _cloudpickled(value, None)
             except ImportError:

@@ -63,7 +63,9 @@ class TemporaryFile:
             # While the lock is held, the writer is alive.
             lock_abandoned(self._fd)
             _write(self._fd, pieces)
-            self._stamp(_now())
+            # The last three digits are a counter: also while the clock stands still, an item that
+            # is deleted and made again, on the same inode, gets another time.
+            self._stamp(time.time_ns() // 1000 * 1000 + next(_stamps) % 1000)
         except BaseException:
             self.discard()
             raise
@@ -158,15 +160,6 @@ def _unused_name() -> str:
     if _own[0] != pid:  # the first, or the first after a fork
         _own[:] = pid, f"{_host()}-{pid}-{os.urandom(8).hex()}"
     return f"{_own[1]}{next(_numbers):x}"
-
-
-def _now() -> int:
-    """Return nanoseconds since the epoch.
-
-    The last three digits are a counter: also while the clock stands still, an item that is
-    deleted and made again, on the same inode, gets another time.
-    """
-    return time.time_ns() // 1000 * 1000 + next(_stamps) % 1000
 
 
 def _create(folder: str, path: str, mode: int) -> int:
