@@ -10,8 +10,37 @@ import pytest
 from persidict import FileDirDict
 from persidict.file.paths import Layout
 
-COMPONENTS = ["a", "_", "__x", "...", "._", "a.b", "k" * 100, "k" * 245, "K1", "k1"]
-FOREIGN = [".", "..", "_", "._", "é", "\udcff", "a\n", "a,", "+", "A_aaaa", "a_AAAA", "a_0189"]
+COMPONENTS = [
+    "a",
+    "A",
+    "=",
+    "x.pkl",
+    "a_btax",
+    "_",
+    "__x",
+    "...",
+    "._",
+    "a.b",
+    "k" * 100,
+    "k" * 245,
+    "K1",
+    "k1",
+]
+FOREIGN = [
+    ".",
+    "..",
+    "_",
+    "._",
+    "é",
+    "\udcff",
+    "a\n",
+    "a,",
+    "+",
+    "A_aaaa",
+    "a_AAAA",
+    "a_0189",
+    "a b",
+]
 
 
 class Entry(NamedTuple):
@@ -19,22 +48,23 @@ class Entry(NamedTuple):
 
 
 @pytest.mark.parametrize("digest_len", [0, 1, 4, 8, 26])
+@pytest.mark.parametrize("head", ["", "k" * 150], ids=["whole", "split"])
 @pytest.mark.parametrize("foreign", ["", *FOREIGN])
-def test_names_together_are_what_they_are_alone(digest_len, foreign):
+def test_names_together_are_what_they_are_alone(digest_len, head, foreign):
     layout = Layout("pkl", digest_len)
     names = [layout.path((component,))[-1] for component in COMPONENTS]
     if foreign:
-        names += [f"{foreign}.pkl", f"{foreign}.json", foreign]
-    alone = [layout.items("", [Entry(name)]) for name in names]
-    components, entries = layout.items("", [Entry(name) for name in names])
-    assert components == [component for found, _ in alone for component in found]
-    assert entries == [entry for _, found in alone for entry in found]
-    directories = [name.removesuffix(".pkl") for name in names]
-    assert layout.directory_components("", directories) == [
-        component
-        for component in (layout.directory_component("", name) for name in directories)
-        if component is not None
-    ]
+        names += [f"{foreign}.pkl", f"{foreign}.json", f"{foreign}.PKL", foreign]
+    entries = [Entry(name) for name in names]
+    # Each by a layout that has seen no other name.
+    alone = [Layout("pkl", digest_len).files(head, [entry]) for entry in entries]
+    for _ in range(3):  # the names are known by then
+        together = layout.files(head, entries)
+        assert together == [entry for found in alone for entry in found]
+    for entry, component in zip(together, layout.components(head, together), strict=True):
+        *directory, name = layout.path((component,))
+        assert name == entry.name
+        assert directory == ([head + ","] if head else [])
 
 
 def test_clear_leaves_a_directory_that_took_an_items_place(tmp_path, monkeypatch):

@@ -133,26 +133,26 @@ def test_clearing_syncs_a_directory_once(base, filled, count):
 
 def test_looking_for_any_item_does_not_look_at_all(filled, monkeypatch):
     seen = []
-    items = Layout.items
+    listed = Layout.files
 
     def recording(self, head, files):
         seen.extend(files)
-        return items(self, head, files)
+        return listed(self, head, files)
 
-    monkeypatch.setattr(Layout, "items", recording)
+    monkeypatch.setattr(Layout, "files", recording)
     assert filled
     assert 0 < len(seen) <= 8
 
 
 def test_a_list_looks_at_few_entries_at_a_time(filled, monkeypatch):
     sizes = []
-    items = Layout.items
+    listed = Layout.files
 
     def recording(self, head, files):
         sizes.append(len(files))
-        return items(self, head, files)
+        return listed(self, head, files)
 
-    monkeypatch.setattr(Layout, "items", recording)
+    monkeypatch.setattr(Layout, "files", recording)
     assert len(filled) == 1200
     assert max(sizes) <= scan._LARGEST_BATCH
     assert len(sizes) < 20
@@ -171,49 +171,27 @@ def test_opening_a_store_imports_little():
     assert len([name for name in modules if name.startswith("persidict")]) < 45
 
 
-class Entry:
-    """What a listing tells of a file, as far as names are concerned."""
+def test_names_that_are_known_are_bounded(make, monkeypatch):
+    monkeypatch.setattr("persidict.file.paths._MOST_KNOWN", 100)
+    d = make()
+    d.update((f"k{number}", number) for number in range(700))
+    for _ in range(3):
+        assert len(d) == len(set(d)) == 700
+        assert len(d._layout._known) <= 100 + scan._LARGEST_BATCH
 
-    def __init__(self, name):
-        self.name = name
 
-
-@pytest.mark.parametrize("digest_len", [0, 1, 4, 5, 8, 24, 26])
-@pytest.mark.parametrize("suffix", ["", "x.pkl"], ids=["as_they_are", "made_longer"])
-def test_names_together_mean_what_they_mean_one_by_one(digest_len, suffix):
-    layout = Layout("pkl", digest_len)
-    components = ["a", "A", "x.pkl", "a_abcd", "a" * 200, "..a", "=", "a_btax", "k" * 249]
-    files = [name for component in components for name in layout.file_names(component)]
-    foreign = [
-        ".",
-        "..",
-        "",
-        "a",
-        ".pkl",
-        "a.pkl",
-        "a_aaaa.pkl",
-        "A_btax.pkl",
-        "..pkl",
-        "._abcd.pkl",
-    ]
-    foreign += ["é_abcd.pkl", "a b.pkl", "a_btax.pkl\n", "+tmp", "a_btax.PKL", "..._abcd.pkl"]
-    directories = [name for part in components for name in layout.directory_names(part)]
-    for head in ("", "k" * 150):
-        for some in (files, files + foreign, directories + foreign, [*directories, "a.pkl+"], []):
-            names = [name + suffix for name in some]
-            entries = [Entry(name) for name in names]
-            alone = [layout.items(head, [entry])[0] for entry in entries]
-            found, kept = layout.items(head, entries)
-            assert found == [component for one in alone for component in one]
-            assert kept == [entry for entry, one in zip(entries, alone, strict=True) if one]
-            one_by_one = [layout.directory_component(head, name) for name in names]
-            together = layout.directory_components(head, names)
-            assert together == [component for component in one_by_one if component is not None]
+def test_names_are_checked_once(filled, monkeypatch):
+    assert len(filled) == 1200
+    checked = []
+    monkeypatch.setattr(Layout, "_ours", lambda self, names: checked.append(names) or names)
+    assert len(filled) == len(set(filled)) == 1200
+    assert checked == []
 
 
 def test_one_foreign_file_hides_nothing(make, base):
     d = make()
     d.update((f"k{number}", number) for number in range(700))
     (base / "k1_aaaa.pkl").write_text("foreign")
-    assert len(d) == len(set(d)) == 700
+    for _ in range(2):
+        assert len(d) == len(set(d)) == 700
     assert all(key in d for key in d)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any, TypeAlias
 
 SAFE_PUNCTUATION = "()_-~.="
@@ -155,6 +156,12 @@ def as_prefix(key: PersiDictKey) -> SafeStrTuple:
 def trusted_key(components: tuple[str, ...]) -> NonEmptySafeStrTuple:
     """Make a key of components that are known to be valid, without checking them once more."""
     return tuple.__new__(NonEmptySafeStrTuple, components)
+
+
+def trusted_keys(above: tuple[str, ...], components: list[str]) -> Iterator[NonEmptySafeStrTuple]:
+    """Make many such keys, of the same components and one more each."""
+    every = zip(*map(repeat, above), components, strict=False)
+    return map(tuple.__new__, repeat(NonEmptySafeStrTuple), every)
 
 
 def get_safe_chars() -> set[str]:

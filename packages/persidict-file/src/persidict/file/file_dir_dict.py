@@ -17,7 +17,7 @@ from persidict.core.flags import (
     AnyETagFlag,
     ItemNotAvailableFlag,
 )
-from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
+from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
 from persidict.core.primitives import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 from persidict.core.signing import SigningKey
@@ -319,33 +319,31 @@ class FileDirDict(BlobDict[ValueType]):
     def _listed_names(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield what `_erase_names` takes, without working it out of the keys again."""
         start = len(self._root.rstrip(os.sep)) + 1
-        for _, _, entries in self._items(self._prefix):
+        for _, _, entries in self._files(self._prefix):
             directories = entries[0].path[start:].split(os.sep)[:-1]
             yield directories, [entry.name for entry in entries]
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
-        for above, components, entries in self._items(prefix):
-            for component, entry in zip(components, entries, strict=True):
-                yield trusted_key((*above, component)), EntryStat(entry)
+        for above, head, entries in self._files(prefix):
+            keys = trusted_keys(above, self._layout.components(head, entries))
+            yield from zip(keys, map(EntryStat, entries), strict=True)
 
     def _keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
-        make_key, key_class = tuple.__new__, NonEmptySafeStrTuple  # `trusted_key` without its call
-        for above, components, _ in self._items(prefix):
-            for component in components:
-                yield make_key(key_class, (*above, component))
+        for above, head, entries in self._files(prefix):
+            yield from trusted_keys(above, self._layout.components(head, entries))
 
     def _count(self, prefix: SafeStrTuple) -> int:
-        return sum(len(components) for _, components, _ in self._items(prefix))
+        return sum(len(entries) for _, _, entries in self._files(prefix))
 
     def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
         try:
-            yield from first_components(self._directory(prefix), self._layout)
+            return iter(first_components(self._directory(prefix), self._layout))
         except OSError as error:
             raise self._failure("list", None, error) from error
 
-    def _items(
+    def _files(
         self, prefix: SafeStrTuple
-    ) -> Iterator[tuple[tuple[str, ...], list[str], list[os.DirEntry[str]]]]:
+    ) -> Iterator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]:
         try:
             yield from items_below(self._directory(prefix), prefix, self._layout)
         except OSError as error:

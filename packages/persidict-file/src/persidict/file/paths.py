@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from functools import lru_cache, partial
 
 from persidict.core.keys import (
@@ -39,6 +38,8 @@ _HEAD = 150
 # Bytes that a name can have on all common file systems; components are ASCII.
 _MAX_NAME = 255
 MAX_FORMAT_LENGTH = 50
+# Some four megabytes of names.
+_MOST_KNOWN = 1 << 15
 
 _SAFE_BYTES = "".join([*get_safe_chars(), "/"]).encode()
 # Base32 (RFC 4648) in lower case, two characters at a time.
@@ -59,12 +60,19 @@ class Layout:
     def __init__(self, serialization_format: str, digest_len: int) -> None:
         self.suffix = "." + serialization_format
         self._digest_len = digest_len
+        self._tail = digest_len + 1 if digest_len else 0
         digest = f"_[a-z2-7]{{{digest_len}}}" if digest_len else ""
-        suffix = re.escape(self.suffix)
-        self._is_file_name = _pattern(digest + suffix)
-        self._is_directory_name = _pattern(digest)
-        self._file_tail = re.compile(f"([^/]*){digest}{suffix}").fullmatch
+        ending = digest + re.escape(self.suffix)
+        # Of "..", only the part before the digest counts.
+        self._is_like_a_file = re.compile(
+            rf"(?!\.\.?{ending}\Z){COMPONENT_PATTERN}{ending}"
+        ).fullmatch
+        self._is_like_the_end_of_a_file = re.compile(f"[^/]*{ending}").fullmatch
+        # Names of files that were seen to be ours. It only grows, since other threads may be
+        # looking into it; a full one is replaced.
+        self._known: set[str] = set()
         self.directory_names = lru_cache(maxsize=4096)(self._directory_names)
+        self.directory_component = lru_cache(maxsize=4096)(self._directory_component)
         self.file_names = lru_cache(maxsize=4096)(self._file_names)
 
     def directories(self, components: tuple[str, ...]) -> list[str]:
@@ -77,87 +85,78 @@ class Layout:
             return list(self.file_names(key[0]))
         return [*self.directories(key[:-1]), *self.file_names(key[-1])]
 
-    def items(
-        self, head: str, files: list[os.DirEntry[str]]
-    ) -> tuple[list[str], list[os.DirEntry[str]]]:
-        """Return the components that the names of files end, and the files, foreign ones left out.
+    def files(self, head: str, files: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+        """Return the files whose names stand for components: foreign ones are left out.
 
         Args:
             head: The start of the components, from the name of the directory.
             files: Any number; many together cost a third of one by one.
         """
-        if not head:
-            suffix, is_like_ours = self.suffix, self._is_file_name
-            found = [entry for entry in files if entry.name.endswith(suffix)]
-            names = [entry.name for entry in found]
-            if not self._are_like_ours(names, suffix):
-                found = [entry for entry in found if is_like_ours(entry.name)]
-                names = [entry.name for entry in found]
-            components = self._without_digests(names, suffix)
-            if components is not None:
-                return components, found
-        pairs = [(self._file_component(head, entry.name), entry) for entry in files]
-        ours = [(component, entry) for component, entry in pairs if component is not None]
-        return [component for component, _ in ours], [entry for _, entry in ours]
+        if head:
+            return [entry for entry in files if self._ends(head, entry.name)]
+        known, suffix = self._known, self.suffix
+        found = [entry for entry in files if entry.name.endswith(suffix)]
+        names = [entry.name for entry in found]
+        if not known.issuperset(names):
+            new = "/".join(self._ours([name for name in names if name not in known]))
+            known.update(new.split("/"))  # lie side by side now: found again in half the time
+            found = [entry for entry in found if entry.name in known]
+            if len(known) > _MOST_KNOWN:
+                self._known = set()
+        return found
 
-    def directory_components(self, head: str, names: list[str]) -> list[str]:
-        """Return the components that the names of directories end, foreign ones left out."""
-        text = "/".join([*names, ""]).lower()
-        # Together only where none has to be escaped, and none is.
-        if not head and f"{_ESCAPED}/" not in text and self.suffix.lower() not in text:
-            is_like_ours = self._is_directory_name
-            found = [name for name in names if len(name) < _MAX_NAME]
-            if not self._are_like_ours(found, ""):
-                found = [name for name in found if is_like_ours(name)]
-            components = self._without_digests(found, "")
-            if components is not None:
-                return components
-        every = [self.directory_component(head, name) for name in names]
-        return [component for component in every if component is not None]
+    def components(self, head: str, files: list[os.DirEntry[str]]) -> list[str]:
+        """Return the components that files stand for."""
+        end = -self._tail - len(self.suffix)
+        if head:
+            return [head + entry.name[:end] for entry in files]
+        return [entry.name[:end] for entry in files]
 
-    def _are_like_ours(self, names: list[str], suffix: str) -> bool:
-        """Tell whether all names, which end with the suffix, are surely components with digests.
+    @staticmethod
+    def continued(name: str) -> str | None:
+        """Return the start of a component if that is what a directory's name stands for."""
+        return name[:-1] if name.endswith(_CONTINUED) and len(name) == _HEAD + 1 else None
 
-        As a match of each would, but by a few calls for all. False says nothing.
+    def _ours(self, names: list[str]) -> list[str]:
+        """Return those of names with the suffix that are components and their digests before it."""
+        if not self._are_like_files(names):
+            names = [name for name in names if self._is_like_a_file(name)]
+        length = self._digest_len
+        if not length:
+            return names
+        start, end = -self._tail - len(self.suffix), -len(self.suffix)
+        components = [name[:start] for name in names]
+        tails = [name[start:end] for name in names]
+        if _are_digests(tails, components, length):
+            return names
+        pairs = zip(names, components, strict=True)
+        return [name for name, component in pairs if self._stem(component) + self.suffix == name]
+
+    def _are_like_files(self, names: list[str]) -> bool:
+        """Tell whether all names, which have the suffix, surely match what each of them must.
+
+        By a few calls for all. False says nothing.
         """
         text = "/".join(["", *names, ""])
-        tail = self._digest_len + 1 if self._digest_len else 0
-        after = "_" if tail else suffix + "/"
+        after = "_" if self._tail else self.suffix + "/"
+        longest = MAX_COMPONENT_LENGTH + self._tail + len(self.suffix)
         return (
             text.isascii()
             and not text.encode().translate(None, _SAFE_BYTES)
             and text.count("/") == len(names) + 1
-            and len(max(names, key=len, default="")) <= MAX_COMPONENT_LENGTH + tail + len(suffix)
+            and len(max(names, key=len, default="")) <= longest
             and not any(f"/{dots}{after}" in text for dots in ("", ".", ".."))
         )
 
-    def _without_digests(self, names: list[str], suffix: str) -> list[str] | None:
-        """Take suffix and digest off names that have both; None if a digest is wrong."""
-        length, end = self._digest_len, -len(suffix) or None
-        if not length:
-            return [name[:end] for name in names]
-        cut = -length - 1 - len(suffix)
-        components = [name[:cut] for name in names]
-        tails = [name[cut:end] for name in names]
-        return components if _are_digests(tails, components, length) else None
+    def _ends(self, head: str, name: str) -> bool:
+        """Tell whether a file's name is the end of one that had to be split after the head."""
+        # The same component has one name only: split if and only if it had to be.
+        if not self._is_like_the_end_of_a_file(name) or len(head) + len(name) <= _MAX_NAME:
+            return False
+        component = head + name[: -self._tail - len(self.suffix)]
+        return bool(is_component(component)) and self._stem(component) + self.suffix == head + name
 
-    def _file_component(self, head: str, name: str) -> str | None:
-        """Return the component that a file's name ends, or None if it is none of ours."""
-        if head:
-            match = self._file_tail(name)
-            # The same component has one name only: split if and only if it had to be.
-            if match is None or len(head) + len(name) <= _MAX_NAME:
-                return None
-            component = head + match[1]
-            if not is_component(component):
-                return None
-            return component if self._stem(component) + self.suffix == head + name else None
-        if not self._is_file_name(name):
-            return None
-        components = self._without_digests([name], self.suffix)
-        return components[0] if components else None
-
-    def directory_component(self, head: str, name: str) -> str | None:
+    def _directory_component(self, head: str, name: str) -> str | None:
         """Return the component that a directory's name ends, or None if it is none of ours."""
         stem = name.removesuffix(_ESCAPED)
         if (stem != name) is not self._looks_like_a_file(stem):
@@ -165,13 +164,8 @@ class Layout:
         full = head + stem
         if bool(head) is not (len(full) + len(_ESCAPED) > _MAX_NAME):
             return None
-        component = full[: -self._digest_len - 1] if self._digest_len else full
+        component = full[: -self._tail] if self._tail else full
         return component if is_component(component) and self._stem(component) == full else None
-
-    @staticmethod
-    def continued(name: str) -> str | None:
-        """Return the start of a component if that is what a directory's name stands for."""
-        return name[:-1] if name.endswith(_CONTINUED) and len(name) == _HEAD + 1 else None
 
     def _directory_names(self, component: str) -> tuple[str, ...]:
         stem = self._stem(component)
@@ -216,11 +210,6 @@ def unparsed(path: str) -> str:
     if path.startswith("\\\\"):
         return "\\\\?\\UNC" + path[1:]
     return "\\\\?\\" + path
-
-
-def _pattern(ending: str) -> Callable[[str], object]:
-    """Return what tells whether a name is a component and an ending."""
-    return re.compile(rf"(?!\.\.?{ending}\Z){COMPONENT_PATTERN}{ending}").fullmatch
 
 
 def _digest(component: str, length: int) -> str:

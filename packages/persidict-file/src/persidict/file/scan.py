@@ -17,7 +17,7 @@ _LARGEST_BATCH = 512
 
 def items_below(
     path: str, components: tuple[str, ...], layout: Layout
-) -> Iterator[tuple[tuple[str, ...], list[str], list[os.DirEntry[str]]]]:
+) -> Iterator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]:
     """Yield the items' files below a directory, some at a time: few at first, then many.
 
     Args:
@@ -26,7 +26,7 @@ def items_below(
         layout: Tells items from foreign files.
 
     Yields:
-        The components above some files, and of each its last component and its entry.
+        The components above some files, the start of what their names end, and the files.
     """
     size = _FIRST_BATCH
     # Each with the directories of its last batch that are still to be listed.
@@ -55,28 +55,31 @@ def items_below(
                 size = min(2 * size, _LARGEST_BATCH)
                 files, below = _sorted(entries)
                 levels[-1] = components, head, listing, iter(below)
-                found = layout.items(head, files)
-                if found[0]:
-                    yield components, *found
+                found = layout.files(head, files)
+                if found:
+                    yield components, head, found
     finally:
         for _, _, listing, _ in levels:
             listing.close()
 
 
-def first_components(path: str, layout: Layout, head: str = "") -> Iterator[str]:
-    """Yield the components directly below a directory, of items and of directories.
+def first_components(path: str, layout: Layout, head: str = "") -> list[str]:
+    """Return the components directly below a directory, of items and of directories.
 
     One listing is enough, since a directory does not outlive its last item for long.
     """
+    found = []
     with closing(_listing(path)) as listing:
         while entries := list(islice(listing, _LARGEST_BATCH)):
             files, directories = _sorted(entries)
-            yield from layout.items(head, files)[0]
-            yield from layout.directory_components(head, [entry.name for entry in directories])
-            for entry in directories if not head else ():
-                start = layout.continued(entry.name)
-                if start is not None:
-                    yield from first_components(entry.path, layout, start)
+            found += layout.components(head, layout.files(head, files))
+            for entry in directories:
+                component = layout.directory_component(head, entry.name)
+                if component is not None:
+                    found.append(component)
+                elif not head and (start := layout.continued(entry.name)) is not None:
+                    found += first_components(entry.path, layout, start)
+    return found
 
 
 def directories_below(path: str, layout: Layout) -> Iterator[str]:
@@ -101,7 +104,7 @@ def _sorted(
 ) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
     """Return the files, and the directories (not the symlinks to one)."""
     try:
-        files = [entry for entry in entries if entry.is_file()]
+        files = list(filter(os.DirEntry.is_file, entries))
     except OSError:
         files = [entry for entry in entries if _is_file(entry)]
     if len(files) == len(entries):

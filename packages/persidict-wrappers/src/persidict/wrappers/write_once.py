@@ -20,7 +20,7 @@ from persidict.core.flags import (
 )
 from persidict.core.forks import new_lock
 from persidict.core.guarded import check_flags, holds
-from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
+from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.primitives import ETagMismatch
 from persidict.core.results import (
     ConditionalOperationResult,
@@ -186,9 +186,9 @@ class WriteOnceDict(WrapperDict[ValueType]):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.wrapped_dict, name)
 
-    def __copy__(self) -> Self:
-        """Return a second handle on the same store, with counters of its own."""
-        twin = super().__copy__()
+    def _at(self, prefix: SafeStrTuple) -> Self:
+        """Return a handle on the same store, with counters of its own."""
+        twin = super()._at(prefix)
         twin._start_counting()
         return twin
 
