@@ -39,7 +39,7 @@ class Minimum:
             if number < PREFIXES:
                 os.mkdir(prefix)
             _create(f"{prefix}/{key}.pkl", data)
-            self.memory[key] = SMALL
+            self.local_set(key)
         for name, value in large.items():
             _create(f"{self.directory}/large/{name}.pkl", pickle.dumps(value, 5))
         self.large = large

@@ -28,10 +28,8 @@ class Timed(LocalDict):
 
     def put(self, key, value, written):
         self[key] = value
-        item = self._items[self._complete(key)]
-        self._items[self._complete(key)] = item._replace(
-            stat=item.stat._replace(timestamp=float(written))
-        )
+        copied, stat = self._items[self._complete(key)]
+        self._items[self._complete(key)] = copied, stat._replace(timestamp=float(written))
 
 
 def counts(**others):

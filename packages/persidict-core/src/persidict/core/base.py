@@ -25,7 +25,7 @@ from persidict.core.keys import (
     trusted_keys,
 )
 from persidict.core.notebook import NotebookViews
-from persidict.core.primitives import ETagMismatch
+from persidict.core.primitives import PLAIN_TYPES, ETagMismatch
 from persidict.core.reading import closable
 from persidict.core.results import ValueType
 
@@ -67,7 +67,7 @@ class PersiDict(
             EncodingError: The value can't be stored in the dict's format.
         """
         complete = self._complete(key)
-        if isinstance(value, Joker):
+        if type(value) not in PLAIN_TYPES and isinstance(value, Joker):
             if value is DELETE_CURRENT:
                 self.discard(key)
             return

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 from persidict.core.base import PersiDict
 from persidict.core.flags import (
@@ -25,9 +25,8 @@ from persidict.core.results import ETagValue, Stat, ValueType
 _ATOMS = frozenset({str, int, float, bool, bytes, type(None), complex})
 
 
-class _Item(NamedTuple):
-    value: Any
-    stat: Stat
+_Item: TypeAlias = tuple[Any, Stat]
+"""A value, and what is known of its version."""
 
 
 class LocalBackend:
@@ -110,7 +109,7 @@ class LocalDict(PersiDict[ValueType]):
         self._backend = backend if backend is not None else LocalBackend()
         self._prefix = self._backend.prefix
         self._items = self._backend.items_of(serialization_format)
-        self._lock = self._backend._lock
+        self._lock, self._versions = self._backend._lock, self._backend._versions
 
     @property
     def backend(self) -> LocalBackend:
@@ -118,7 +117,7 @@ class LocalDict(PersiDict[ValueType]):
         return self._backend.at(self._prefix)
 
     def _stat(self, key: NonEmptySafeStrTuple) -> Stat:
-        return self._items[key].stat
+        return self._items[key][1]
 
     def _load(
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
@@ -134,17 +133,18 @@ class LocalDict(PersiDict[ValueType]):
             # What is replaced is held until the lock is free: its __del__ may use this dict.
             item = self._items.get(key)
             if expected is not ANY_ETAG:
-                actual = ITEM_NOT_AVAILABLE if item is None else item.stat.etag
+                actual = ITEM_NOT_AVAILABLE if item is None else item[1].etag
                 if expected != actual:
                     raise ETagMismatch
-            stat = Stat(ETagValue(str(next(self._backend._versions))), time.time())
-            self._items[key] = _Item(value, stat)
+            etag: Any = str(next(self._versions))
+            stat = tuple.__new__(Stat, (etag, time.time(), None))  # the half of calling Stat
+            self._items[key] = value, stat
         return stat
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
         with self._lock:
             item = self._items[key]  # held like what is replaced
-            if expected not in (ANY_ETAG, item.stat.etag):
+            if expected not in (ANY_ETAG, item[1].etag):
                 raise ETagMismatch
             del self._items[key]
 

@@ -25,7 +25,8 @@ Expected: TypeAlias = ETagValue | ItemNotAvailableFlag | AnyETagFlag
 """What a guarded write asks of the current ETag: this one, absence, or nothing."""
 
 
-_PLAIN = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
+# What most values are: neither jokers nor flags, which it takes time to find out of others.
+PLAIN_TYPES = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
 
 
 class ETagMismatch(Exception):
@@ -190,7 +191,7 @@ class Primitives(ABC, Generic[ValueType]):
 
     def _checked_value(self, value: Any) -> ValueType:
         """Return a value that may be stored, or say why it may not."""
-        if type(value) not in _PLAIN:  # most are, and looking among base classes takes time
+        if type(value) not in PLAIN_TYPES:
             if isinstance(value, Primitives):
                 raise TypeError(f"a {type(value).__name__} can't be stored as a value")
             if isinstance(value, (ItemNotAvailableFlag, ValueNotRetrievedFlag)):
