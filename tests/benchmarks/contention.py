@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "s3"))
+
 from keeping import keep, machine, today
+from plots import bars
+from slow_s3 import SlowS3
 
 from persidict import ITEM_NOT_AVAILABLE, FileDirDict, LocalDict
 
@@ -43,9 +49,21 @@ def work(d: Any, keys: list[str], seconds: float, report: Callable[[Any], object
     report((count, longest, time.process_time()))
 
 
-def in_process(directory: str, keys: list[str], seconds: float, start: Any, queue: Any) -> None:
+def opened(store: str, place: str) -> Any:
+    """Open a dict that processes share."""
+    if store == "FileDirDict":
+        return FileDirDict(base_dir=place, durable=False)
+    from persidict import BasicS3Dict
+
+    return BasicS3Dict(endpoint_url=place, bucket_name="contention")
+
+
+def in_process(
+    store: str, place: str, keys: list[str], seconds: float, start: Any, queue: Any
+) -> None:
     """Do so in a process of its own."""
-    d: FileDirDict[int] = FileDirDict(base_dir=directory, durable=False)
+    d = opened(store, place)
+    "one" in d  # noqa: B015  # a client is made, and a server looked over, before it begins
     start.wait()
     work(d, keys, seconds, queue.put)
 
@@ -55,24 +73,42 @@ def keys_of(worker: int, shape: str) -> list[str]:
     return ["one"] if shape == "one key" else [f"w{worker}-{number}" for number in range(20)]
 
 
-def by_processes(workers: int, shape: str, seconds: float) -> dict[str, Any]:
-    """Let processes share a `FileDirDict`."""
+def by_processes(
+    store: str, place: str, workers: int, shape: str, seconds: float
+) -> dict[str, Any]:
+    """Let processes share a store, empty at first."""
     context = multiprocessing.get_context("spawn")
+    d = opened(store, place)
+    d.clear()
+    start, queue = context.Barrier(workers), context.Queue()
+    processes = [
+        context.Process(
+            target=in_process,
+            args=(store, place, keys_of(worker, shape), seconds, start, queue),
+        )
+        for worker in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    reports = [queue.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return summary(store, workers, shape, seconds, reports, sum(d.values()))
+
+
+def by_files(workers: int, shape: str, seconds: float) -> dict[str, Any]:
+    """Let processes share a `FileDirDict`."""
     with tempfile.TemporaryDirectory() as directory:
-        start, queue = context.Barrier(workers), context.Queue()
-        processes = [
-            context.Process(
-                target=in_process, args=(directory, keys_of(worker, shape), seconds, start, queue)
-            )
-            for worker in range(workers)
-        ]
-        for process in processes:
-            process.start()
-        reports = [queue.get() for _ in processes]
-        for process in processes:
-            process.join()
-        d: FileDirDict[int] = FileDirDict(base_dir=directory)
-        return summary("FileDirDict", workers, shape, seconds, reports, sum(d.values()))
+        return by_processes("FileDirDict", directory, workers, shape, seconds)
+
+
+def by_s3(workers: int, shape: str, seconds: float) -> dict[str, Any]:
+    """Let processes share a `BasicS3Dict` whose server takes 20 ms for each request."""
+    server = SlowS3(latency=0.02)
+    try:
+        return by_processes("BasicS3Dict", server.url, workers, shape, 4 * seconds)
+    finally:
+        server.stop()
 
 
 def by_threads(workers: int, shape: str, seconds: float) -> dict[str, Any]:
@@ -107,19 +143,34 @@ def summary(
     }
 
 
+def plot(rows: list[dict[str, Any]]) -> str:
+    """Return a plot of throughput, as a part of what one worker reaches."""
+    alone = {(row["store"], row["keys"]): row["per_second"] for row in rows if row["workers"] == 1}
+    figures: dict[str, dict[str, float]] = {}
+    for row in rows:
+        pair = row["store"], row["keys"]
+        bar = figures.setdefault(", ".join(pair), {})
+        bar[f"{row['workers']} workers"] = round(row["per_second"] / alone[pair], 2)
+    return bars("Increments per second of all workers", "times those of one", list(figures.items()))
+
+
 def main() -> int:
     """Run all and say what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--save", action="store_true", help="keep figures and table in docs/")
+    parser.add_argument("--quick", action="store_true", help="a second each")
+    parser.add_argument("--save", action="store_true", help="keep figures, table, plot in docs/")
     options = parser.parse_args()
+    if options.quick:
+        options.seconds = 1.0
+    os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
     rows = []
     lines = [
         "| store | keys | workers | increments/s | slowest / fastest | longest wait, ms |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     print("\n".join(lines))
-    for run in (by_processes, by_threads):
+    for run in (by_files, by_threads, by_s3):
         for shape in ("one key", "own keys"):
             for workers in WORKERS:
                 row = run(workers, shape, options.seconds)
@@ -127,8 +178,8 @@ def main() -> int:
                 lines.append(f"| {' | '.join(map(str, row.values()))} |")
                 print(lines[-1], flush=True)
     if options.save:
-        about = f"{today()}, {machine()}, {options.seconds:g} s each"
-        keep("bench-contention", rows, f"{about}:\n\n" + "\n".join(lines))
+        about = f"{today()}, {machine()}, {options.seconds:g} s each, on S3 four times that"
+        keep("bench-contention", rows, f"{about}:\n\n" + "\n".join(lines), plot(rows))
     unfair = [
         f"{row['store']}, {row['keys']}, {row['workers']} workers"
         for row in rows

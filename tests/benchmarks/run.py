@@ -27,6 +27,8 @@ HERE = Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
 CONTESTANTS = ["minimum", "ours", "published", "diskcache", "zict", "sqlitedict"]
 TMPFS = "/dev/shm"
+LARGE = 100_000
+LARGE_ROWS = ["list_keys", "list_nested_keys", "len", "random_key", "oldest_10", "bool"]
 # A row that has taken so many seconds gets no more rounds than these.
 LONG_ENOUGH, FEWEST_ROUNDS = 5.0, 3
 PUBLISHED_HINT = "--python published=/an/environment/with/persidict==0.309.0/bin/python"
@@ -189,14 +191,26 @@ def plot(results: dict[str, dict[str, list[float]]], work: list[Row], where: str
     return bars(f"FileDirDict on {where}: cost over the minimum", "times the minimum", figures)
 
 
-def run(options: argparse.Namespace, found: dict[str, str], directory: str | None) -> list[str]:
-    """Do all rows in one place, say what came out, and return what is above its limit."""
+def run(
+    options: argparse.Namespace, found: dict[str, str], directory: str | None, *, large: bool
+) -> list[str]:
+    """Do all rows in one place, say what came out, and return what is above its limit.
+
+    Args:
+        options: What was asked for.
+        found: The Python of each contestant.
+        directory: The place, None for the disk.
+        large: Only listings, of many more items, without the peers.
+    """
     rounds = options.rounds or (3 if options.quick else 9)
     items = options.items or (2_000 if options.quick else 20_000)
-    work = [row for row in rows(items) if not options.rows or row.name in options.rows]
+    chosen, names = options.rows, options.contestants
+    if large:
+        items, chosen, names = LARGE, LARGE_ROWS, ["minimum", "ours"]
+    work = [row for row in rows(items) if not chosen or row.name in chosen]
     contestants = []
     try:
-        for name in options.contestants:
+        for name in names:
             if name in found:
                 contestants.append(Contestant(name, found[name], items=items, directory=directory))
             else:
@@ -210,21 +224,29 @@ def run(options: argparse.Namespace, found: dict[str, str], directory: str | Non
     text, above = table(results, [one.name for one in contestants], work)
     where = "tmpfs" if directory == TMPFS else "disk"
     about = (
-        f"{where}, {today()}: {min(FEWEST_ROUNDS, rounds)} to {rounds} rounds, {items} items, "
+        f"{where}, {today()}: {min(FEWEST_ROUNDS, rounds)} to {rounds} rounds, {items:,} items, "
         f"{options.clock} time, "
         f"{machine()}, {versions}"
     )
     print(f"\n{about}\n\n{text}\n")
     if options.save:
         figures = {"about": about, "seconds": results}
-        keep(f"bench-{where}", figures, f"{about}:\n\n{text}", plot(results, work, where))
-        if where == "disk":
+        size = "-large" if large else ""
+        keep(f"bench-{where}{size}", figures, f"{about}:\n\n{text}", plot(results, work, where))
+        if where == "disk" and not large:
             replace_measured(README, readme_table(results, about))
-    return [f"{where} {line}" for line in above]
+    return [f"{where}, {items:,} items: {line}" for line in above]
+
+
+def script(name: str, *arguments: str) -> int:
+    """Run another benchmark, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, str(HERE / f"{name}.py"), *arguments], check=False
+    ).returncode
 
 
 def main() -> int:
-    """Run all rows on disk and in memory."""
+    """Run all rows on disk, in memory and on S3."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer items")
     parser.add_argument("--rounds", type=int)
@@ -232,7 +254,7 @@ def main() -> int:
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--rows", nargs="+", help="only these")
     parser.add_argument("--contestants", nargs="+", default=CONTESTANTS, choices=CONTESTANTS)
-    parser.add_argument("--places", nargs="+", default=["disk", "tmpfs"])
+    parser.add_argument("--places", nargs="+", default=["disk", "tmpfs", "s3"])
     parser.add_argument(
         "--save",
         action="store_true",
@@ -241,13 +263,12 @@ def main() -> int:
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--scale", action="store_true", help="a million items; see scale.py")
     parser.add_argument("--contention", action="store_true", help="one key; see contention.py")
-    parser.add_argument("--s3", action="store_true", dest="s3_bulk", help="see s3_bulk.py")
+    parser.add_argument("--s3-bulk", action="store_true", help="many items; see s3_bulk.py")
     options, rest = parser.parse_known_args()
+    passed_on = [f"--{name}" for name in ("quick", "save") if getattr(options, name)]
     for name in ("scale", "contention", "s3_bulk"):
         if getattr(options, name):
-            command = [sys.executable, str(HERE / f"{name}.py"), *rest]
-            command += ["--save"] if options.save else []
-            return subprocess.run(command, check=False).returncode
+            return script(name, *rest, *passed_on)
     if rest:
         parser.error(f"unknown: {' '.join(rest)}")
     if options.save and (options.rows or options.contestants != CONTESTANTS):
@@ -255,9 +276,15 @@ def main() -> int:
     start = time.perf_counter()
     found = pythons(options.python)
     above = []
-    for place in options.places:
-        if place == "disk" or Path(TMPFS).is_dir():
-            above += run(options, found, None if place == "disk" else TMPFS)
+    for place, directory in (("disk", None), ("tmpfs", TMPFS)):
+        if place in options.places and (directory is None or Path(directory).is_dir()):
+            above += run(options, found, directory, large=False)
+            if not (options.quick or options.rows or options.items):
+                above += run(options, found, directory, large=True)
+    if "s3" in options.places and not options.rows:
+        published = [f"--python=published={found['published']}"] if "published" in found else []
+        above += ["s3_compare"] if script("s3_compare", *published, *passed_on) else []
+        above += ["s3_bulk"] if script("s3_bulk", *passed_on) else []
     for name, times in import_times(found, 3 if options.quick else 9).items():
         print(f"import {name}: {statistics.median(times) * 1000:.1f} ms")
     verdict = f"ABOVE THE LIMIT: {'; '.join(above)}" if above else "all within their limits"

@@ -24,6 +24,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from keeping import keep, machine, today
+from plots import bars
 from slow_s3 import SlowS3
 
 from persidict import BasicS3Dict, S3Dict
@@ -168,7 +169,7 @@ def ratio(one: list[float], other: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(one, other, strict=True))
 
 
-def many_items(bench: Bench, rounds: int) -> list[str]:
+def many_items(bench: Bench, rounds: int) -> tuple[str, list[str]]:
     """Compare bulk operations with one by one."""
     bench.server.configure(latency=LATENCY)
     taken: dict[str, tuple[list[float], list[float]]] = {}
@@ -176,37 +177,41 @@ def many_items(bench: Bench, rounds: int) -> list[str]:
         for way in (0, 1):  # each way fills, reads and clears
             for name, *ways in bench.bulk():
                 taken.setdefault(name, ([], []))[way].append(seconds(ways[way]))
-    print(f"\n{len(bench.items)} items, {LATENCY * 1000:.0f} ms a request, default settings\n")
-    print("| operation | one by one (s) | at once (s) | times faster | limit |")
-    print("| --- | --- | --- | --- | --- |")
+    lines = [
+        f"{len(bench.items)} items, {LATENCY * 1000:.0f} ms a request, default settings:\n",
+        "| operation | one by one, s | at once, s | times faster | limit |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     below = []
     for name, (one, many) in taken.items():
         faster = ratio(one, many)
-        print(
+        lines.append(
             f"| {name} | {statistics.median(one):.2f} | {statistics.median(many):.3f} "
             f"| {faster:.1f} | {FASTER:.0f} |"
         )
         if faster < FASTER:
             below.append(f"{name} only {faster:.1f} times faster")
-    return below
+    return "\n".join(lines), below
 
 
-def single_items(bench: Bench, rounds: int, times: int) -> list[str]:
+def single_items(bench: Bench, rounds: int, times: int) -> tuple[str, list[str]]:
     """Compare single operations with bare boto3, without latency: all is overhead then."""
     bench.server.configure()
-    print("\none item, no latency (µs)\n")
-    print("| operation | ours | boto3 | boto3 with our client | ours / boto3 | limit |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    lines = [
+        "One item, no latency, µs:\n",
+        "| operation | ours | boto3 | boto3 with our client | ours / boto3 | limit |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     above = []
     for name, contestants in bench.single():
         in_turn(contestants, 1, times // 4)
         taken = in_turn(contestants, rounds, times)
         overhead = ratio(taken["ours"], taken["boto3"])
         columns = " | ".join(f"{statistics.median(spent) * 1e6:.0f}" for spent in taken.values())
-        print(f"| {name} | {columns} | {overhead:.2f} | {OVERHEAD} |")
+        lines.append(f"| {name} | {columns} | {overhead:.2f} | {OVERHEAD} |")
         if overhead > OVERHEAD:
             above.append(f"{name} {overhead:.2f} times boto3")
-    return above
+    return "\n".join(lines), above
 
 
 def listings(bench: Bench, objects: int) -> str:
@@ -238,29 +243,34 @@ def traced_megabytes(act: Callable[[], object]) -> float:
         tracemalloc.stop()
 
 
-def pools(bench: Bench, sizes: list[int], rounds: int, per_worker: int) -> list[str]:
+def pools(
+    bench: Bench, sizes: list[int], rounds: int, per_worker: int
+) -> tuple[str, list[str], dict[int, dict[str, float]]]:
     """Compare what is reached with (requests / pool size) x the time of a request."""
-    print(f"\n(requests / pool size) x time of a request, over the time taken, {rounds} rounds\n")
-    print("| pool size | requests | one request (ms) | get_many | items | update | boto3 |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    below = []
+    lines = [
+        f"(requests / pool size) * the time of a request, over the time taken, {rounds} rounds:\n",
+        "| pool size | requests | one request, ms | get_many | items | update | boto3 in threads |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    below, figures = [], {}
     for size in sizes:
         bench.server.configure()
         ways = bench.pool(size, size * per_worker)
         bench.server.configure(latency=LATENCY)
         taken = in_turn(ways, rounds, 1)
         one = [seconds / ALONE for seconds in taken.pop("one")]
-        alone = statistics.median(one)
         ideal = [per_worker * seconds for seconds in one]
         reached = {name: ratio(ideal, spent) for name, spent in taken.items()}
+        figures[size] = reached
         columns = " | ".join(f"{value:.2f}" for value in reached.values())
-        print(f"| {size} | {size * per_worker} | {alone * 1000:.1f} | {columns} |")
+        alone = statistics.median(one)
+        lines.append(f"| {size} | {size * per_worker} | {alone * 1000:.1f} | {columns} |")
         below += [
             f"{name} with {size} workers {value:.2f}"
             for name, value in reached.items()
             if value < EFFICIENCY and not name.startswith("boto3")
         ]
-    return below
+    return "\n".join(lines), below, figures
 
 
 def main() -> int:
@@ -268,27 +278,40 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer items")
     parser.add_argument("--list", type=int, metavar="N", help="only list N objects")
-    parser.add_argument("--save", action="store_true", help="keep the listing's table in docs/")
+    parser.add_argument("--save", action="store_true", help="keep tables and plot in docs/")
     options = parser.parse_args()
     quick = options.quick
     os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    about = f"{today()}, {machine()}"
     server = SlowS3()
     try:
         with tempfile.TemporaryDirectory() as cache:
             bench = Bench(server, cache, 100 if quick else 300)
-            text = listings(bench, options.list or (10_000 if quick else 100_000))
-            print(f"\n{text}", flush=True)
-            if options.save:
-                keep("bench-s3-listing", text.splitlines(), f"{today()}, {machine()}; {text}")
             if options.list:
+                text = listings(bench, options.list)
+                print(f"\n{text}")
+                if options.save:
+                    keep("bench-s3-listing", text.splitlines(), f"{about}; {text}")
                 return 0
-            missed = many_items(bench, 1 if quick else 3)
-            missed += single_items(bench, 5 if quick else 15, 50 if quick else 200)
-            missed += pools(bench, [8, 16] if quick else [8, 16, 32], 3, 20 if quick else 40)
+            bulk, missed = many_items(bench, 1 if quick else 3)
+            single, above = single_items(bench, 5 if quick else 15, 50 if quick else 200)
+            sizes = [4, 8, 16] if quick else [4, 8, 16, 32]
+            pooled, below, figures = pools(bench, sizes, 3, 20 if quick else 100)
+            missed += above + below
     finally:
         server.stop()
-    print(f"\ns3_bulk: {'MISSED: ' + '; '.join(missed) if missed else 'all within their limits'}")
+    text = f"{single}\n\n{bulk}\n\n{pooled}"
+    print(f"\n{about}\n\n{text}\n")
+    if options.save:
+        shown = [(f"{size} workers", reached) for size, reached in figures.items()]
+        plot = bars(
+            "S3: part of the ideal throughput",
+            "of (requests / pool size) * time of a request",
+            shown,
+        )
+        keep("bench-s3-overhead", figures, f"{about}\n\n{text}", plot)
+    print(f"s3_bulk: {'MISSED: ' + '; '.join(missed) if missed else 'all within their limits'}")
     return 1 if missed and not quick else 0
 
 

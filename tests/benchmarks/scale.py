@@ -142,6 +142,7 @@ def main() -> int:
     """Run all stores, or the one that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--quick", action="store_true", help="100,000 items")
     parser.add_argument("--directory", help="where the stores are made; a temporary one if absent")
     parser.add_argument("--save", action="store_true", help="keep figures, table, plot in docs/")
     parser.add_argument("--shapes", nargs="+", default=["nested", "flat"])
@@ -149,6 +150,8 @@ def main() -> int:
         "--store", nargs=3, metavar=("NAME", "SHAPE", "ITEMS"), help=argparse.SUPPRESS
     )
     options = parser.parse_args()
+    if options.quick:
+        options.items = 100_000
     with tempfile.TemporaryDirectory(prefix="scale-", dir=options.directory) as directory:
         if options.store:
             name, shape, items = options.store

@@ -7,9 +7,11 @@ time, so that what it counts and how long it takes tell of the client alone.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import hashlib
 import http.client
+import itertools
 import json
 import subprocess
 import sys
@@ -87,6 +89,7 @@ class _Server:
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, str, str]] = {}
+        self.sorted: list[str] = []  # their names, until there are others
         self.counts: Counter[str] = Counter()
         self.in_flight = 0
         self._configure()
@@ -138,7 +141,7 @@ class _Server:
             answer = 200, {}, self._list(f"{bucket}/", parameters)
         elif kind == "DELETE_MANY":
             for part in body.decode().split("<Key>")[1:]:
-                self.objects.pop(f"{bucket}/{part.split('</Key>')[0]}", None)
+                self._delete(f"{bucket}/{part.split('</Key>')[0]}")
             answer = 200, {}, b"<DeleteResult/>"
         elif key:
             answer = self._object(method, f"{bucket}/{key}", headers, body)
@@ -156,7 +159,7 @@ class _Server:
             etag = self._store(name, body, date)
             return 200, {"ETag": _etag(etag, self.quoted), "Date": date}, b""
         if method == "DELETE":
-            self.objects.pop(name, None)
+            self._delete(name)
             return 204, {}, b""
         if etag is None:
             return 404, {}, b""
@@ -167,7 +170,13 @@ class _Server:
             return 200, {**found, "Content-Length": len(data)}, b""
         return 200, found, data
 
+    def _delete(self, name):
+        self.objects.pop(name, None)
+        self.sorted = []
+
     def _store(self, name, body, date):
+        if name not in self.objects:
+            self.sorted = []
         etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         self.objects[name] = (body, etag, date)
         return etag
@@ -184,7 +193,11 @@ class _Server:
         prefix = bucket + parameters.get("prefix", "")
         after = parameters.get("continuation-token", "")
         limit = int(parameters.get("max-keys", 1000))
-        names = sorted(n for n in self.objects if n.startswith(prefix) and n > after)
+        if len(self.sorted) != len(self.objects):
+            self.sorted = sorted(self.objects)
+        first = bisect.bisect_left(self.sorted, max(prefix, f"{after}\0"))
+        several = itertools.takewhile(lambda n: n.startswith(prefix), self.sorted[first:])
+        names = list(itertools.islice(several, limit + 1))
         entries = "".join(
             f"<Contents><Key>{escape(name.removeprefix(bucket))}</Key><Size>1</Size>"
             f"<ETag>{escape(_etag(self.objects[name][1], self.quoted))}</ETag>"
