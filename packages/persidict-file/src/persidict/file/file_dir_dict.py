@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, groupby, islice
-from operator import itemgetter
+from collections.abc import Iterable, Iterator
 
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
@@ -22,6 +20,13 @@ from persidict.core.primitives import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 from persidict.core.signing import SigningKey
 from persidict.file.directory import BY_DESCRIPTOR, Directory, DirectoryMaker
+from persidict.file.erasing import (
+    erase_if_file,
+    erase_listed,
+    erase_names,
+    is_removed,
+    remove_empty,
+)
 from persidict.file.parameters import (
     absolute,
     check_digest_len,
@@ -40,9 +45,6 @@ _NO_FILE = {errno.ENXIO, errno.EOPNOTSUPP, errno.EACCES}
 _MAX_DIGEST_LEN = 26
 # How often a directory may be removed as empty before a file gets into it.
 _MAX_REMOVALS = 1000
-# Files deleted before their directory is synced, and under one lock.
-_SYNCED_AT_ONCE = 4096
-_LOCKED_AT_ONCE = 256
 
 
 class FileDirDict(BlobDict[ValueType]):
@@ -259,7 +261,7 @@ class FileDirDict(BlobDict[ValueType]):
                     directory.unlock()
                 if self.durable:
                     directory.sync()
-            self._remove_empty(directories)
+            remove_empty(self._root, directories)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise KeyError(key) from error
         except OSError as error:
@@ -268,39 +270,10 @@ class FileDirDict(BlobDict[ValueType]):
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
         """Delete neighbours under one lock, and sync each directory once."""
         names = ((path[:-1], path[-1:]) for path in map(self._layout.path, keys))
-        self._erase_names(names, _erase_if_file)
-
-    def _erase_names(
-        self,
-        names: Iterable[tuple[list[str], list[str]]],
-        erase: Callable[[Directory, str], None],
-    ) -> None:
-        """Delete files, given as the directories that lead to some and the names of those."""
         try:
-            for parent, group in groupby(names, key=itemgetter(0)):
-                together = chain.from_iterable(map(itemgetter(1), group))
-                while batch := list(islice(together, _SYNCED_AT_ONCE)):
-                    self._erase_batch(parent, batch, erase)
-                self._remove_empty(parent)
+            erase_names(self._root, names, erase_if_file, durable=self.durable)
         except OSError as error:
             raise self._failure("delete", None, error) from error
-
-    def _erase_batch(
-        self, directories: list[str], names: list[str], erase: Callable[[Directory, str], None]
-    ) -> None:
-        try:
-            with Directory(self._root, directories, None) as directory:
-                for start in range(0, len(names), _LOCKED_AT_ONCE):
-                    directory.lock()
-                    try:
-                        for name in names[start : start + _LOCKED_AT_ONCE]:
-                            erase(directory, name)
-                    finally:
-                        directory.unlock()
-                if self.durable:
-                    directory.sync()
-        except (FileNotFoundError, NotADirectoryError):
-            return  # somebody else has deleted them all
 
     def clear(self) -> None:
         """Delete all items, and the empty directories of writers that died early.
@@ -309,15 +282,18 @@ class FileDirDict(BlobDict[ValueType]):
             MutationPolicyError: The dict is append-only, be it empty or not.
         """
         self._check_mutable()
-        self._erase_names(self._listed_names(), _erase_listed)
+        try:
+            erase_names(self._root, self._listed_names(), erase_listed, durable=self.durable)
+        except OSError as error:
+            raise self._failure("delete", None, error) from error
         try:
             for path in directories_below(self._directory(self._prefix), self._layout):
-                self._is_removed(os.path.relpath(path, self._root).split(os.sep))
+                is_removed(self._root, os.path.relpath(path, self._root).split(os.sep))
         except OSError as error:
             raise self._failure("list", None, error) from error
 
     def _listed_names(self) -> Iterator[tuple[list[str], list[str]]]:
-        """Yield what `_erase_names` takes, without working it out of the keys again."""
+        """Yield what `erase_names` takes, without working it out of the keys again."""
         start = len(self._root.rstrip(os.sep)) + 1
         for _, _, entries in self._files(self._prefix):
             directories = entries[0].path[start:].split(os.sep)[:-1]
@@ -365,19 +341,6 @@ class FileDirDict(BlobDict[ValueType]):
             info = None
         _require(info if info and stat.S_ISREG(info.st_mode) else None, expected)
 
-    def _remove_empty(self, directories: list[str]) -> None:
-        """Remove the directories of a deleted item that are empty now, from the deepest up."""
-        while directories and self._is_removed(directories):
-            directories = directories[:-1]
-
-    def _is_removed(self, directories: list[str]) -> bool:
-        """Remove a directory if it is empty; no symlink on the way to it is followed."""
-        try:
-            with Directory(self._root, directories[:-1], None) as above:
-                return above.remove_empty(directories[-1])
-        except OSError:
-            return False  # gone, with what it is in
-
     def _failure(
         self, operation: str, key: NonEmptySafeStrTuple | None, error: OSError
     ) -> BackendError:
@@ -407,22 +370,6 @@ def _require(current: os.stat_result | None, expected: ETagValue | ItemNotAvaila
     actual = ITEM_NOT_AVAILABLE if current is None else FileStat(current).etag
     if actual != expected:
         raise ETagMismatch
-
-
-def _erase_if_file(directory: Directory, name: str) -> None:
-    if directory.regular(name) is not None:
-        directory.unlink(name)
-
-
-def _erase_listed(directory: Directory, name: str) -> None:
-    """Delete what a listing has just shown as a file; a directory there since then stays."""
-    try:
-        directory.unlink(name)
-    except FileNotFoundError:
-        return
-    except OSError:  # what a directory gives differs between systems
-        if directory.regular(name) is not None:
-            raise
 
 
 def _read(descriptor: int, size: int) -> bytes:
