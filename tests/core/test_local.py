@@ -201,6 +201,27 @@ def test_a_value_that_contains_itself():
     assert d["k"] is not found
 
 
+def test_a_part_that_looks_at_the_whole_while_it_is_copied():
+    class Plugin:
+        def __init__(self, owner):
+            self.owner = owner
+
+        def __setstate__(self, state):
+            self.owner = state["owner"]
+            self.config = self.owner.get("config")
+            self.owner["order"] = 1
+
+    value = {"plugin": None, "config": [1]}
+    value["plugin"] = Plugin(value)
+    d = LocalDict()
+    d["k"] = value
+    found = d["k"]
+    assert found["plugin"].owner is found
+    for seen in (found["config"], found["plugin"].config or []):
+        seen.append("mine")
+    assert d["k"]["config"] == [1]
+
+
 _PLAIN = st.recursive(
     st.none() | st.integers() | st.text(max_size=3) | st.builds(complex, st.integers(0, 9)),
     lambda part: (
@@ -229,3 +250,15 @@ def test_plain_values_are_copied_as_deepcopy_does(value):
             pending += zip(original.values(), twin.values(), strict=True)
         elif isinstance(original, (list, tuple)):
             pending += zip(original, twin, strict=True)
+
+
+def test_one_sub_dict_is_made_of_each_prefix(monkeypatch):
+    d = LocalDict()
+    d.update(((f"p{number % 3}", f"k{number}"), number) for number in range(60))
+    made = []
+    at = LocalDict._at
+    monkeypatch.setattr(
+        LocalDict, "_at", lambda self, prefix: made.append(prefix) or at(self, prefix)
+    )
+    assert set(d.subdicts()) == {"p0", "p1", "p2"}
+    assert sorted(made) == [("p0",), ("p1",), ("p2",)]

@@ -171,19 +171,47 @@ def test_opening_a_store_imports_little():
     assert len([name for name in modules if name.startswith("persidict")]) < 45
 
 
-def test_names_that_are_known_are_bounded(make, monkeypatch):
-    monkeypatch.setattr("persidict.file.paths._MOST_KNOWN", 100)
+@pytest.fixture
+def few_known(monkeypatch):
+    monkeypatch.setattr("persidict.file.known._MOST", 100)
+
+
+def checked_by(monkeypatch):
+    """Return a list that grows by the names that are checked."""
+    checked = []
+    check = Layout._ours
+    monkeypatch.setattr(
+        Layout, "_ours", lambda self, names: checked.extend(names) or check(self, names)
+    )
+    return checked
+
+
+def test_names_that_are_known_are_bounded(make, few_known, monkeypatch):
     d = make()
     d.update((f"k{number}", number) for number in range(700))
-    for _ in range(3):
+    checked = checked_by(monkeypatch)
+    for _ in range(30):
         assert len(d) == len(set(d)) == 700
-        assert len(d._layout._known) <= 100 + scan._LARGEST_BATCH
+        assert len(d._layout._known._names) <= 100 + scan._LARGEST_BATCH
+    # Those that are known stay known, although there is no room for all.
+    assert len(checked) <= 700 + 59 * (700 - 100)
+
+
+def test_names_of_deleted_items_make_room(make, few_known, monkeypatch):
+    d = make()
+    for generation in range(3):
+        d.update((f"g{generation}-{number}", number) for number in range(120))
+        for _ in range(60):
+            assert len(d) == 120
+        checked = checked_by(monkeypatch)
+        assert len(d) == 120
+        assert len(checked) < 60
+        d.clear()
 
 
 def test_names_are_checked_once(filled, monkeypatch):
     assert len(filled) == 1200
-    checked = []
-    monkeypatch.setattr(Layout, "_ours", lambda self, names: checked.append(names) or names)
+    checked = checked_by(monkeypatch)
     assert len(filled) == len(set(filled)) == 1200
     assert checked == []
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from persidict import BackendError
 from persidict.file.directory import replace_shared
 from persidict.file.stats import EntryStat
 from persidict.file.temporary import _runs
@@ -91,3 +92,51 @@ def test_a_python_without_its_own_md5(monkeypatch):
     for length in (0, 4, 26):
         mine, theirs = paths.Layout("pkl", length), other.Layout("pkl", length)
         assert [mine.path(key) for key in keys] == [theirs.path(key) for key in keys]
+
+
+@POSIX_ONLY
+def test_a_child_with_the_pid_of_its_parent_names_its_files_differently(monkeypatch, tmp_path):
+    """As the first process of a container in a container has."""
+    from persidict.file import temporary
+
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    temporary._beginning.clear()
+    before = temporary._unused_name()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, temporary._unused_name().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(read, 1000).decode()
+    for descriptor in (read, write):
+        os.close(descriptor)
+    start = len("00000000-1-")
+    assert theirs[:start] == before[:start]
+    assert theirs[start : start + 16] != before[start : start + 16]
+    temporary._beginning.clear()
+
+
+@POSIX_ONLY
+def test_a_lock_that_can_not_be_unlocked_is_forgotten(make, monkeypatch):
+    """A child of a fork closes what is known as locked, and the number may be another file's."""
+    import fcntl
+
+    from persidict.file import locks
+
+    d = make()
+    d["a"] = 1
+    flock = fcntl.flock
+
+    def no_unlocking(descriptor, operation):
+        if operation == fcntl.LOCK_UN:
+            raise OSError("no")
+        flock(descriptor, operation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", no_unlocking)
+        with pytest.raises(BackendError):
+            d["a"] = 2
+    assert locks._locked == set()
+    d["a"] = 3
+    assert d["a"] == 3

@@ -275,7 +275,7 @@ class PersiDict(
 
     def subdicts(self) -> dict[str, Self]:
         """Return the sub-dict of every first component that a key has."""
-        names = list(self._first_components(self._prefix))
+        names = list(dict.fromkeys(self._first_components(self._prefix)))
         return dict(zip(names, map(self._at, trusted_keys(self._prefix, names)), strict=True))
 
     # The dict itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -172,21 +172,27 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
     if known is not None:
         return known
     kind = type(value)
-    parts: Iterable[tuple[Any, Any]]
+    parts: Any
+    twin: Any
     if kind is dict:
-        twin = value.copy()
-        if not _ATOMS.issuperset(map(type, twin)):
+        parts = value.copy()  # other threads may go on changing the value
+        if not _ATOMS.issuperset(map(type, parts)):
             return copy.deepcopy(value, memo)
-        is_flat, parts = _ATOMS.issuperset(map(type, twin.values())), twin.items()
+        is_flat = _ATOMS.issuperset(map(type, parts.values()))
     elif kind is list:
-        twin = value.copy()
-        is_flat, parts = _ATOMS.issuperset(map(type, twin)), enumerate(twin)
+        parts = value.copy()
+        is_flat = _ATOMS.issuperset(map(type, parts))
     else:
         return copy.deepcopy(value, memo)
-    memo[id(value)] = twin
+    # Grown part by part, for a part that refers to the whole may look at it.
+    twin = memo[id(value)] = parts if is_flat else kind()
     memo[id(memo)].append(value)
-    if not is_flat:
-        for place, part in parts:
-            if type(part) not in _ATOMS:
-                twin[place] = _copied(part, memo)
+    if is_flat:
+        return twin
+    if kind is dict:
+        for place, part in parts.items():
+            twin[place] = part if type(part) in _ATOMS else _copied(part, memo)
+    else:
+        for part in parts:
+            twin.append(part if type(part) in _ATOMS else _copied(part, memo))
     return twin

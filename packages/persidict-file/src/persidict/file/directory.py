@@ -49,7 +49,7 @@ class Directory:
             for name in names:
                 self._fd = _open_below(self._fd, name, make)
             return
-        self._start = self.path + os.sep
+        self._start = os.path.join(self.path, "")
         _refuse_links(root, names)
         if not os.path.isdir(self.path):
             if make is None:

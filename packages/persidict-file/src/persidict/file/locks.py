@@ -57,8 +57,10 @@ else:
     def unlock(descriptor: int) -> None:
         """Unlock what is about to be closed."""
         # Not by closing alone, for a forked child may have the same description open.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        _locked.discard(descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            _locked.discard(descriptor)
 
     def _let_go() -> None:
         for descriptor in _locked:

@@ -21,6 +21,7 @@ from persidict.core.keys import (
     get_safe_chars,
     is_component,
 )
+from persidict.file.known import KnownNames
 
 try:
     # What hashlib uses without OpenSSL: half the time for a few bytes, and there are many.
@@ -38,8 +39,6 @@ _HEAD = 150
 # Bytes that a name can have on all common file systems; components are ASCII.
 _MAX_NAME = 255
 MAX_FORMAT_LENGTH = 50
-# Some four megabytes of names.
-_MOST_KNOWN = 1 << 15
 
 _SAFE_BYTES = "".join([*get_safe_chars(), "/"]).encode()
 # Base32 (RFC 4648) in lower case, two characters at a time.
@@ -68,9 +67,7 @@ class Layout:
             rf"(?!\.\.?{ending}\Z){COMPONENT_PATTERN}{ending}"
         ).fullmatch
         self._is_like_the_end_of_a_file = re.compile(f"[^/]*{ending}").fullmatch
-        # Names of files that were seen to be ours. It only grows, since other threads may be
-        # looking into it; a full one is replaced.
-        self._known: set[str] = set()
+        self._known = KnownNames()
         self.directory_names = lru_cache(maxsize=4096)(self._directory_names)
         self.directory_component = lru_cache(maxsize=4096)(self._directory_component)
         self.file_names = lru_cache(maxsize=4096)(self._file_names)
@@ -94,16 +91,10 @@ class Layout:
         """
         if head:
             return [entry for entry in files if self._ends(head, entry.name)]
-        known, suffix = self._known, self.suffix
+        suffix = self.suffix
         found = [entry for entry in files if entry.name.endswith(suffix)]
-        names = [entry.name for entry in found]
-        if not known.issuperset(names):
-            new = "/".join(self._ours([name for name in names if name not in known]))
-            known.update(new.split("/"))  # lie side by side now: found again in half the time
-            found = [entry for entry in found if entry.name in known]
-            if len(known) > _MOST_KNOWN:
-                self._known = set()
-        return found
+        good = self._known.good([entry.name for entry in found], self._ours)
+        return found if good is None else [entry for entry in found if entry.name in good]
 
     def components(self, head: str, files: list[os.DirEntry[str]]) -> list[str]:
         """Return the components that files stand for."""

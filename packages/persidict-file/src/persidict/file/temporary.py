@@ -12,7 +12,6 @@ import sys
 import time
 import zlib
 from functools import cache
-from typing import Any
 
 from persidict.core.log import debug
 from persidict.file.directory import BY_DESCRIPTOR, NO_FOLLOW, DirectoryMaker, sync
@@ -28,8 +27,11 @@ _OLD = 3600
 _WRITTEN_APART = 1 << 18
 _stamps = itertools.count(int.from_bytes(os.urandom(2), "big"))
 _numbers = itertools.count()
-# A process, and how the names of all its files begin.
-_own: list[Any] = [0, ""]
+# How the names of all files of this process begin, once that is needed.
+_beginning: list[str] = []
+if hasattr(os, "register_at_fork"):
+    # A child may have the number of its parent: as the first process of a container.
+    os.register_at_fork(after_in_child=_beginning.clear)
 
 
 class TemporaryFile:
@@ -50,7 +52,7 @@ class TemporaryFile:
     def __init__(
         self, base_dir: str, pieces: list[bytes], make: DirectoryMaker, mode: int, *, durable: bool
     ) -> None:
-        folder = f"{base_dir}{os.sep}{TEMPORARY}"
+        folder = os.path.join(base_dir, TEMPORARY)
         self.path = f"{folder}{os.sep}{_unused_name()}"
         self._durable = durable
         self.is_moved = False
@@ -156,10 +158,9 @@ def _host() -> str:
 
 
 def _unused_name() -> str:
-    pid = os.getpid()
-    if _own[0] != pid:  # the first, or the first after a fork
-        _own[:] = pid, f"{_host()}-{pid}-{os.urandom(8).hex()}"
-    return f"{_own[1]}{next(_numbers):x}"
+    if not _beginning:
+        _beginning.append(f"{_host()}-{os.getpid()}-{os.urandom(8).hex()}")
+    return f"{_beginning[0]}{next(_numbers):x}"
 
 
 def _create(folder: str, path: str, mode: int) -> int:
