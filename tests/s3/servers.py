@@ -95,6 +95,9 @@ class Moto:
             body = b"".join(chunks)
         status, headers, *_ = started[0]
         self._count(environ, status)
+        with self._book:
+            self.seen["bytes received"] += int(environ.get("CONTENT_LENGTH") or 0)
+            self.seen["bytes sent"] += len(body)
         if drop:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             self.seen["dropped"] += 1

@@ -88,6 +88,25 @@ def test_unchanged_values_are_not_transferred(d, moto):
             assert (moto.seen["GET"], moto.seen["GET 304"]) == (4, 4)
 
 
+def test_bytes_are_those_of_the_value_and_little_more(d, moto):
+    def moved(act):
+        before = moto.seen.copy()
+        act()
+        return [moto.seen[name] - before[name] for name in ("bytes received", "bytes sent")]
+
+    large = random.Random(1).randbytes(100_000)
+    received, sent = moved(lambda: d.__setitem__("a", large))
+    assert 100_000 < received < 100_200
+    assert sent == 0
+    assert moved(lambda: d["a"]) in ([0, received], [0, 0])  # the cache has it
+    assert moved(lambda: ("a" in d, d.etag("a"))) == [0, 0]
+    seen = {"condition": ETAG_IS_THE_SAME, "expected_etag": d.etag("a")}
+    assert moved(lambda: d.get_item_if("a", **seen)) == [0, 0]
+    received, sent = moved(lambda: d.set_item_if("a", value=1, **seen))
+    assert received < 100
+    assert sent == 0
+
+
 def test_deletion_takes_two_requests_where_the_server_knows_no_star(d, spend):
     d["a"] = d["b"] = 1
     with spend(HEAD=1, DELETE=1):
