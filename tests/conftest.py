@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import uuid
 from importlib.util import find_spec
@@ -11,6 +12,12 @@ import pytest
 
 TESTS = Path(__file__).parent
 PARTS = ("core", "file", "wrappers", "s3")
+
+
+def pytest_configure():
+    """Let interrupts come up, here and in children: a job in a shell's background has none."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_installed(part):
