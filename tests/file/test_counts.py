@@ -171,11 +171,6 @@ def test_opening_a_store_imports_little():
     assert len([name for name in modules if name.startswith("persidict")]) < 45
 
 
-@pytest.fixture
-def few_known(monkeypatch):
-    monkeypatch.setattr("persidict.file.known._MOST", 100)
-
-
 def checked_by(monkeypatch):
     """Return a list that grows by the names that are checked."""
     checked = []
@@ -186,27 +181,26 @@ def checked_by(monkeypatch):
     return checked
 
 
-def test_names_that_are_known_are_bounded(make, few_known, monkeypatch):
+def test_what_is_remembered_of_names_is_bounded(make, monkeypatch):
+    monkeypatch.setattr("persidict.file.paths._MOST_CHECKED", 1000)
     d = make()
     d.update((f"k{number}", number) for number in range(700))
-    checked = checked_by(monkeypatch)
-    for _ in range(30):
+    for _ in range(3):
         assert len(d) == len(set(d)) == 700
-        assert len(d._layout._known._names) <= 100 + scan._LARGEST_BATCH
-    # Those that are known stay known, although there is no room for all.
-    assert len(checked) <= 700 + 59 * (700 - 100)
+        remembered = sum(map(len, d._layout._checked))
+        assert remembered <= 1000 + scan._LARGEST_BATCH * len("k123_abcd.pkl/")
 
 
-def test_names_of_deleted_items_make_room(make, few_known, monkeypatch):
-    d = make()
-    for generation in range(3):
-        d.update((f"g{generation}-{number}", number) for number in range(120))
-        for _ in range(60):
-            assert len(d) == 120
-        checked = checked_by(monkeypatch)
-        assert len(d) == 120
-        assert len(checked) < 60
-        d.clear()
+def test_names_are_checked_again_where_a_listing_has_changed(filled, base, monkeypatch):
+    assert len(filled) == 1200
+    checked = checked_by(monkeypatch)
+    filled["another"] = 1
+    assert len(filled) == 1201
+    assert any(name.startswith("another_") for name in checked)
+    del filled["k7"]
+    (base / "k7_aaaa.pkl").write_text("foreign")
+    assert len(filled) == len(set(filled)) == 1200
+    assert ("k7",) not in set(filled)
 
 
 def test_names_are_checked_once(filled, monkeypatch):

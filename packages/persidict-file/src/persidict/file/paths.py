@@ -21,7 +21,6 @@ from persidict.core.keys import (
     get_safe_chars,
     is_component,
 )
-from persidict.file.known import KnownNames
 
 try:
     # What hashlib uses without OpenSSL: half the time for a few bytes, and there are many.
@@ -39,6 +38,8 @@ _HEAD = 150
 # Bytes that a name can have on all common file systems; components are ASCII.
 _MAX_NAME = 255
 MAX_FORMAT_LENGTH = 50
+# Bytes of names that were checked: of some 200,000 items.
+_MOST_CHECKED = 4_000_000
 
 _SAFE_BYTES = "".join([*get_safe_chars(), "/"]).encode()
 # Base32 (RFC 4648) in lower case, two characters at a time.
@@ -67,7 +68,9 @@ class Layout:
             rf"(?!\.\.?{ending}\Z){COMPONENT_PATTERN}{ending}"
         ).fullmatch
         self._is_like_the_end_of_a_file = re.compile(f"[^/]*{ending}").fullmatch
-        self._known = KnownNames()
+        # Names of files that follow each other in a listing, joined, and were found to be ours.
+        self._checked: set[str] = set()
+        self._checked_size = 0
         self.directory_names = lru_cache(maxsize=4096)(self._directory_names)
         self.directory_component = lru_cache(maxsize=4096)(self._directory_component)
         self.file_names = lru_cache(maxsize=4096)(self._file_names)
@@ -93,8 +96,16 @@ class Layout:
             return [entry for entry in files if self._ends(head, entry.name)]
         suffix = self.suffix
         found = [entry for entry in files if entry.name.endswith(suffix)]
-        good = self._known.good([entry.name for entry in found], self._ours)
-        return found if good is None else [entry for entry in found if entry.name in good]
+        names = [entry.name for entry in found]
+        text = "/".join(names)
+        if text in self._checked:  # most are, in a listing of what has not changed since another
+            return found
+        ours = self._ours(names)
+        if len(ours) == len(names):
+            self._remember(text)
+            return found
+        good = set(ours)
+        return [entry for entry in found if entry.name in good]
 
     def components(self, head: str, files: list[os.DirEntry[str]]) -> list[str]:
         """Return the components that files stand for."""
@@ -107,6 +118,12 @@ class Layout:
     def continued(name: str) -> str | None:
         """Return the start of a component if that is what a directory's name stands for."""
         return name[:-1] if name.endswith(_CONTINUED) and len(name) == _HEAD + 1 else None
+
+    def _remember(self, text: str) -> None:
+        if self._checked_size > _MOST_CHECKED:
+            self._checked, self._checked_size = set(), 0
+        self._checked.add(text)
+        self._checked_size += len(text)
 
     def _ours(self, names: list[str]) -> list[str]:
         """Return those of names with the suffix that are components and their digests before it."""
