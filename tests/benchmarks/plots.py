@@ -11,6 +11,7 @@ _STYLE = (
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}}"
 )
 _ROW, _LEFT, _WIDTH = 26, 190, 420
+_WHOLE_WIDTH = 900  # bars, and the figures behind them
 
 
 def bars(title: str, unit: str, figures: list[tuple[str, dict[str, float]]]) -> str:
@@ -18,12 +19,11 @@ def bars(title: str, unit: str, figures: list[tuple[str, dict[str, float]]]) -> 
     names = list(dict.fromkeys(name for _, group in figures for name in group))
     colours = dict(zip(names, COLOURS, strict=False))
     most = max(value for _, group in figures for value in group.values())
-    parts, y = [], 48
-    for x, name in enumerate(names):
-        parts.append(
-            f'<rect x="{20 + 110 * x}" y="26" width="10" height="10" fill="{colours[name]}"/>'
-        )
-        parts.append(f'<text x="{35 + 110 * x}" y="35">{escape(name)}</text>')
+    parts, x, y = [], 20, 48
+    for name in names:
+        parts.append(f'<rect x="{x}" y="26" width="10" height="10" fill="{colours[name]}"/>')
+        parts.append(f'<text x="{x + 15}" y="35">{escape(name)}</text>')
+        x += 40 + 7 * len(name)
     for label, group in figures:
         thick = (_ROW - 6) / len(names)
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 14}" text-anchor="end">{escape(label)}</text>')
@@ -39,7 +39,7 @@ def bars(title: str, unit: str, figures: list[tuple[str, dict[str, float]]]) -> 
         y += _ROW
     parts.append(f'<line class="g" x1="{_LEFT}" y1="44" x2="{_LEFT}" y2="{y}"/>')
     parts.append(f'<text x="{_LEFT}" y="{y + 16}">{escape(unit)}</text>')
-    return _svg(title, 780, y + 28, parts)
+    return _svg(title, _WHOLE_WIDTH, y + 28, parts)
 
 
 def _svg(title: str, width: int, height: int, parts: list[str]) -> str:
