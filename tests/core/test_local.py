@@ -180,10 +180,11 @@ class Box:
 def test_what_a_value_has_twice_comes_back_once():
     shared = [1, {"deep": []}]
     d = LocalDict()
-    d["k"] = {"one": shared, "box": Box(shared), "pair": (shared, 2), "flat": [3]}
+    d["k"] = {"one": shared, "two": shared, "box": Box(shared), "pair": (shared, 2), "flat": [3]}
     shared.append("later")
     value = d["k"]
     assert value["one"] == [1, {"deep": []}]
+    assert value["two"] is value["one"]
     assert value["box"].content is value["one"]
     assert value["pair"][0] is value["one"]
     assert d["k"]["one"] is not value["one"]
