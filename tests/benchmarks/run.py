@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import statistics
 import subprocess
@@ -17,8 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
+from asked import Asked
 from keeping import keep, machine, readme_table, replace_measured, today
 from plots import bars
 from rows import Row, rows
@@ -34,45 +33,23 @@ LONG_ENOUGH, FEWEST_ROUNDS = 5.0, 3
 PUBLISHED_HINT = "--python published=/an/environment/with/persidict==0.309.0/bin/python"
 
 
-class Contestant:
+class Contestant(Asked):
     """A process that does workloads when asked."""
 
     def __init__(self, name: str, python: str, *, items: int, directory: str | None) -> None:
-        self.name = name
         self._directory = tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=directory)
-        self._process = subprocess.Popen(
-            [python, str(HERE / "contestant.py"), name, self._directory.name, str(items)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment(name),
-        )
-        self.version = self._answer("its start")
+        command = [python, str(HERE / "contestant.py"), name, self._directory.name, str(items)]
+        super().__init__(name, command, environment(name))
+        self.version = self.greeting
 
     def seconds(self, row: Row) -> list[float] | None:
         """Let it do something; return wall and processor seconds, None if it has no such thing."""
-        if self._process.stdin is None:
-            raise RuntimeError("the pipes were asked for")
-        self._process.stdin.write(json.dumps(row) + "\n")
-        self._process.stdin.flush()
-        found: list[float] | None = self._answer(row.name)
+        found: list[float] | None = self.ask(row)
         return found
-
-    def _answer(self, what: str) -> Any:
-        if self._process.stdout is None:
-            raise RuntimeError("the pipes were asked for")
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"{self.name} died during {what}")
-        return json.loads(answer)
 
     def close(self) -> None:
         """End the process and remove what it stored."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self.end()
         self._directory.cleanup()
 
 

@@ -8,15 +8,14 @@ moto's own 5 ms or so per request.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from asked import Asked
 from keeping import keep, machine, today
 from plots import bars
 
@@ -67,44 +66,20 @@ class Server:
         self._process.join()
 
 
-class Contestant:
+class Contestant(Asked):
     """The process of a contestant."""
 
     def __init__(self, name: str, python: str, url: str) -> None:
-        self.name = name
         variables = dict(os.environ, AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
         variables |= {"AWS_EC2_METADATA_DISABLED": "true"}
         if name in PUBLISHED:
             variables.pop("PYTHONPATH", None)
-        self._process = subprocess.Popen(
-            [python, str(HERE / "s3_contestant.py"), name, url],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=variables,
-        )
-        self._answer()
+        super().__init__(name, [python, str(HERE / "s3_contestant.py"), name, url], variables)
 
     def seconds(self, operation: str) -> float:
         """Let it do something."""
-        if self._process.stdin is None:
-            raise RuntimeError("the pipes were asked for")
-        self._process.stdin.write(json.dumps(operation) + "\n")
-        self._process.stdin.flush()
-        found: float = self._answer()
+        found: float = self.ask(operation)
         return found
-
-    def _answer(self) -> Any:
-        if self._process.stdout is None:
-            raise RuntimeError("the pipes were asked for")
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} died")
-        return json.loads(line)
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate()
 
 
 def measure(
@@ -185,7 +160,7 @@ def main() -> int:
         results = measure(server, contestants, operations, rounds)
     finally:
         for one in contestants:
-            one.close()
+            one.end()
         server.stop()
     text = table(results, names)
     about = f"{today()}, {LATENCY * 1000:.0f} ms per request, {machine()}"
