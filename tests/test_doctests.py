@@ -17,7 +17,7 @@ MODULES = sorted(
 )
 
 # Whose examples need a part that may not be installed.
-NEEDS = {"persidict.core.opening": "persidict.file"}
+NEEDS = {"persidict.core._opening.describe": "persidict.file"}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -62,7 +62,7 @@ def run_fixture(tmp_path, environment):
 @pytest.fixture(name="call")
 def call_fixture(tmp_path, monkeypatch, capfdbinary):
     """Run a command in this process: the same, but for the start."""
-    from persidict.core.cli import main
+    from persidict.core._cli.parser import main
 
     monkeypatch.chdir(tmp_path)
 

@@ -222,7 +222,7 @@ def test_a_store_without_object_tags(call, data):
 
 
 def test_times_beyond_all_years():
-    from persidict.core.cli_output import time_of
+    from persidict.core._cli.output import time_of
 
     assert time_of(0) == "1970-01-01T00:00:00Z"
     assert time_of(2.0**38) == f"{2**38}s"
@@ -385,7 +385,7 @@ def test_an_interruption_is_one_line(call, data, monkeypatch):
 
 
 def test_debug_shows_where(call, data):
-    from persidict.core.cli import main
+    from persidict.core._cli.parser import main
 
     with pytest.raises(ValueError, match="is empty"):
         main(["--debug", "get", DATA, ""])

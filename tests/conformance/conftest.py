@@ -2,5 +2,4 @@
 
 import pytest
 
-for module in ("testing", "testing_changes", "testing_conditions", "testing_machine"):
-    pytest.register_assert_rewrite(f"persidict.core.{module}")
+pytest.register_assert_rewrite("persidict.core.testing")

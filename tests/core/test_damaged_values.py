@@ -7,7 +7,7 @@ import pytest
 from blob_stores import MemoryBlobs
 
 from persidict.core import DecodingError, NonEmptySafeStrTuple
-from persidict.core.codecs import codec_for
+from persidict.core._codecs.base import codec_for
 
 K = NonEmptySafeStrTuple("k")
 VALUES = [
@@ -137,7 +137,7 @@ def test_checksums_of_many_large_strings():
 
 def test_a_class_of_main_is_found_among_large_strings():
     """What is looked through for ``__main__`` leaves out nothing that could name it."""
-    from persidict.core.pickles import _is_string, _pickled
+    from persidict.core._codecs.pickle_codec import _is_string, _pickled
 
     noise = random.Random(4).randbytes
     for value in ([noise(300_000), "__main__"], [1 << 3_000_000, "__main__"], ["__main__"]):

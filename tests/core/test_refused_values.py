@@ -5,7 +5,7 @@ import sys
 import pytest
 from blob_stores import MemoryBlobs
 
-from persidict.core import json_text
+from persidict.core._codecs import json_codec as json_text
 
 
 class Greedy:

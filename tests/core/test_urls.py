@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from persidict.core import open_store
-from persidict.core.urls import address_of
+from persidict.core._opening.urls import address_of
 
 
 @pytest.mark.parametrize("windows", [False, True])

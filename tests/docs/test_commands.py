@@ -12,7 +12,7 @@ import pytest
 for needed in ("persidict.file", "orjson", "lz4"):
     pytest.importorskip(needed)
 
-from persidict.core.cli import main  # noqa: E402  # if all is there
+from persidict.core._cli.parser import main  # noqa: E402  # if all is there
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]

@@ -12,7 +12,7 @@ import pytest
 def test_what_dead_writers_left_behind(base, make, caplog):
     make()["a"] = 1
     script = (
-        "import os, sys; from persidict.file.temporary import TemporaryFile, DirectoryMaker;"
+        "import os, sys; from persidict.file.pending_file import TemporaryFile, DirectoryMaker;"
         "t = TemporaryFile(sys.argv[1], [b'x'], DirectoryMaker(0o700, durable=False), 0o600,"
         " durable=False); print(t.path, flush=True); os._exit(1)"
     )

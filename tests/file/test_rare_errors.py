@@ -10,7 +10,7 @@ import pytest
 from persidict import BackendError
 from persidict.file.directory import replace_shared
 from persidict.file.stats import EntryStat
-from persidict.file.temporary import _runs
+from persidict.file.pending_file import _runs
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other calls")
 
@@ -97,7 +97,7 @@ def test_a_python_without_its_own_md5(monkeypatch):
 @POSIX_ONLY
 def test_a_child_with_the_pid_of_its_parent_names_its_files_differently(monkeypatch, tmp_path):
     """As the first process of a container in a container has."""
-    from persidict.file import temporary
+    from persidict.file import pending_file as temporary
 
     monkeypatch.setattr(os, "getpid", lambda: 1)
     temporary._beginning.clear()

@@ -18,7 +18,7 @@ from persidict import (
     FileDirDict,
     MutationPolicyError,
 )
-from persidict.core.primitives import ETagMismatch
+from persidict.core.backend import ETagMismatch
 
 ABSENT = {"condition": ETAG_IS_THE_SAME, "expected_etag": ITEM_NOT_AVAILABLE}
 

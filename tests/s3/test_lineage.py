@@ -2,7 +2,7 @@
 
 import pytest
 
-from persidict.s3.lineage import Lineage, is_made_from, new_writer
+from persidict.s3.write_ids import Lineage, is_made_from, new_writer
 
 OURS, BASE, OTHER = '"ours"', '"base"', '"other"'
 

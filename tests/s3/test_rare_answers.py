@@ -7,11 +7,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from persidict.core import BackendError
-from persidict.core.primitives import ETagMismatch
+from persidict.core.backend import ETagMismatch
 from persidict.s3 import BasicS3Dict, capabilities
 from persidict.s3.client import read_date
-from persidict.s3.guards import GuardedStore
-from persidict.s3.lineage import Lineage
+from persidict.s3.conditional_requests import GuardedStore
+from persidict.s3.write_ids import Lineage
 from persidict.s3.requests import Refused, _seconds
 
 FORBIDDEN = ("403 Forbidden", "AccessDenied")

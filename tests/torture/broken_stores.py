@@ -7,7 +7,7 @@ import os
 import clients
 
 from persidict import ANY_ETAG, ITEM_NOT_AVAILABLE, VALUE_NOT_RETRIEVED, FileDirDict
-from persidict.core.primitives import ETagMismatch
+from persidict.core.backend import ETagMismatch
 from persidict.wrappers import MutableDictCached
 
 

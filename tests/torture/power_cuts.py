@@ -202,4 +202,4 @@ def skip_fsync(monkeypatch: Any, what: str) -> None:
             fsync(descriptor)
 
     monkeypatch.setattr("persidict.file.directory.sync", sync)
-    monkeypatch.setattr("persidict.file.temporary.sync", sync)
+    monkeypatch.setattr("persidict.file.pending_file.sync", sync)

@@ -18,7 +18,7 @@ from persidict.core import (
     LocalDict,
     Stat,
 )
-from persidict.core.primitives import ETagMismatch
+from persidict.core.backend import ETagMismatch
 from persidict.wrappers import ExpiringDict
 
 ABSENT = {"condition": ETAG_IS_THE_SAME, "expected_etag": ITEM_NOT_AVAILABLE}

@@ -12,8 +12,8 @@ import pytest
 from wrapper_doubles import Watched, broken
 
 from persidict.core import BackendError, LocalBackend, LocalDict, NonEmptySafeStrTuple
-from persidict.wrappers import memoize
-from persidict.wrappers.leases import Leases, Watch
+from persidict.wrappers._memoize import memoize
+from persidict.wrappers._memoize.leases import Leases, Watch
 
 KEY = NonEmptySafeStrTuple("job")
 

@@ -12,7 +12,7 @@ from persidict.core import (
     NonEmptySafeStrTuple,
 )
 from persidict.wrappers import AppendOnlyDictCached, MutableDictCached, WriteOnceDict
-from persidict.wrappers.leases import Leases, Watch
+from persidict.wrappers._memoize.leases import Leases, Watch
 
 
 class Gone:

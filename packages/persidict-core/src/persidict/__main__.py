@@ -2,7 +2,7 @@
 
 import sys
 
-from persidict.core.cli import main
+from persidict.core._cli.parser import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,7 +3,7 @@
 from persidict.core._version import __version__
 from persidict.core.base import PersiDict
 from persidict.core.blobs import BlobDict
-from persidict.core.codecs import register_format
+from persidict.core._codecs.base import register_format
 from persidict.core.copying import CopyCounts
 from persidict.core.empty import EmptyDict
 from persidict.core.errors import (
@@ -50,8 +50,8 @@ from persidict.core.keys import (
     replace_unsafe_chars,
 )
 from persidict.core.local import LocalBackend, LocalDict
-from persidict.core.opening import describe, open_store
-from persidict.core.primitives import ETagMismatch, Expected, StatLike
+from persidict.core._opening.describe import describe, open_store
+from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagIfExists,
@@ -61,7 +61,7 @@ from persidict.core.results import (
     TransformingFunction,
     ValueType,
 )
-from persidict.core.signing import SigningKeys
+from persidict.core._codecs.signing import SigningKeys
 
 __all__ = [
     "ALWAYS_RETRIEVE",

@@ -25,8 +25,8 @@ from persidict.core.keys import (
     trusted_keys,
 )
 from persidict.core.notebook import NotebookViews
-from persidict.core.primitives import PLAIN_TYPES, ETagMismatch
-from persidict.core.reading import closable
+from persidict.core.backend import PLAIN_TYPES, ETagMismatch
+from persidict.core.mapping import closable
 from persidict.core.results import ValueType
 
 _Default = TypeVar("_Default")
@@ -38,7 +38,7 @@ class PersiDict(
 ):
     """A persistent dict; the base class of all stores and wrappers.
 
-    A store implements the five primitives of `persidict.core.primitives.Primitives`
+    A store implements the five primitives of `persidict.core.backend.Primitives`
     (``_stat``, ``_load``, ``_store``, ``_erase``, ``_scan``); all that users call is built on
     them here and in `persidict.core.conditional`.
 

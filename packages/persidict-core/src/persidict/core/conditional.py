@@ -21,7 +21,7 @@ from persidict.core.flags import (
 )
 from persidict.core.guarded import GuardedLoop, check_flags, holds
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
-from persidict.core.primitives import ETagMismatch
+from persidict.core.backend import ETagMismatch
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagIfExists,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.reading import ReadingOperations
+from persidict.core.mapping import ReadingOperations
 from persidict.core.results import ValueType
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from persidict.core.flags import (
 )
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 from persidict.core.log import debug
-from persidict.core.primitives import ETagMismatch, Primitives
+from persidict.core.backend import ETagMismatch, Primitives
 from persidict.core.results import ConditionalOperationResult, ETagIfExists, ValueType
 
 _CONDITIONS = (ANY_ETAG, ETAG_IS_THE_SAME, ETAG_HAS_CHANGED)

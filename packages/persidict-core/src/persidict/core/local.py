@@ -18,7 +18,7 @@ from persidict.core.flags import (
 )
 from persidict.core.forks import new_lock
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.primitives import ETagMismatch, Expected
+from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.results import ETagValue, Stat, ValueType
 
 # Immutable all the way down: nothing to isolate.

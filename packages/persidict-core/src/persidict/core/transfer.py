@@ -15,10 +15,10 @@ from persidict.core.errors import DecodingError, MutationPolicyError
 from persidict.core.flags import ANY_ETAG, ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, NEVER_RETRIEVE
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 from persidict.core.local import LocalDict
-from persidict.core.primitives import Primitives, StatLike
-from persidict.core.reading import ReadingOperations, closable
+from persidict.core.backend import Primitives, StatLike
+from persidict.core.mapping import ReadingOperations, closable
 from persidict.core.results import ETagValue
-from persidict.core.sameness import same
+from persidict.core._codecs.equality import same
 
 # Seconds. Clocks of two machines differ a little, some stores tell whole seconds only, and FAT even
 # ones: what was written closer together than that is not judged by its time alone.

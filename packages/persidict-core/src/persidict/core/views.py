@@ -9,7 +9,7 @@ from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.core.results import ValueType
 
 if TYPE_CHECKING:
-    from persidict.core.reading import ReadingOperations
+    from persidict.core.mapping import ReadingOperations
 
 
 class PersiKeysView(KeysView[NonEmptySafeStrTuple]):

@@ -16,11 +16,11 @@ from persidict.core.flags import (
     ItemNotAvailableFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
-from persidict.core.primitives import ETagMismatch, Expected, StatLike
+from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
-from persidict.core.signing import SigningKey
+from persidict.core._codecs.signing import SigningKey
 from persidict.file.directory import BY_DESCRIPTOR, Directory, DirectoryMaker
-from persidict.file.erasing import (
+from persidict.file.deleting import (
     erase_if_file,
     erase_listed,
     erase_names,
@@ -36,7 +36,7 @@ from persidict.file.parameters import (
 from persidict.file.paths import Layout
 from persidict.file.scan import directories_below, first_components, items_below
 from persidict.file.stats import EntryStat, FileStat
-from persidict.file.temporary import TemporaryFile, sweep
+from persidict.file.pending_file import TemporaryFile, sweep
 
 # Without O_NONBLOCK, opening a FIFO would wait for a writer.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

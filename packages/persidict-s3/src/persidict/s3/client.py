@@ -19,7 +19,7 @@ from botocore.utils import determine_content_length, parse_timestamp
 from persidict.core._version import __version__
 from persidict.core.errors import BackendError
 from persidict.core.forks import new_lock
-from persidict.s3.lineage import Lineage
+from persidict.s3.write_ids import Lineage
 
 # Seconds. An endpoint that refuses or fails gets four chances, one that is silent two: it is
 # reported after 7 s if it takes no connection, after 31 s if it takes one and never answers.

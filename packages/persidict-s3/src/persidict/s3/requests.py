@@ -16,7 +16,7 @@ from persidict.core.results import ETagValue
 from persidict.s3.client import forget_attempts, was_in_doubt
 from persidict.s3.errors import is_missing_key, status_of
 
-# Who wrote a version, and whose versions it was made from: see lineage.py.
+# Who wrote a version, and whose versions it was made from: see write_ids.py.
 _WRITERS = "persidict-writers"
 # 409 says "others are at it, ask again"; so long that only a broken server exhausts it.
 _MAX_CONFLICTS = 50

@@ -16,7 +16,7 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
-from persidict.core.primitives import Expected, StatLike
+from persidict.core.backend import Expected, StatLike
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagValue,

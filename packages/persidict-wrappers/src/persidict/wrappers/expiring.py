@@ -16,7 +16,7 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.primitives import ETagMismatch, Expected, StatLike
+from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 from persidict.wrappers.wrapper import WrapperDict, inner
 

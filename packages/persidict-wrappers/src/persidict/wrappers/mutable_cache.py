@@ -17,9 +17,9 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.primitives import Expected, StatLike
+from persidict.core.backend import Expected, StatLike
 from persidict.core.results import ETagIfExists, ETagValue, ValueType
-from persidict.wrappers.recency import Recency
+from persidict.wrappers.lru import Recency
 from persidict.wrappers.wrapper import Answers, WrapperDict, batches, inner, require_distinct
 
 _LOG = logging.getLogger("persidict.wrappers")

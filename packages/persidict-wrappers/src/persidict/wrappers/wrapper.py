@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from persidict.core.base import PersiDict
 from persidict.core.flags import AnyETagFlag, ItemNotAvailableFlag, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
-from persidict.core.primitives import Expected, StatLike
+from persidict.core.backend import Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 
 _T = TypeVar("_T")

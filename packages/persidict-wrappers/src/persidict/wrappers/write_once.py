@@ -21,7 +21,7 @@ from persidict.core.flags import (
 from persidict.core.forks import new_lock
 from persidict.core.guarded import check_flags, holds
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.primitives import ETagMismatch
+from persidict.core.backend import ETagMismatch
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagIfExists,
@@ -29,7 +29,7 @@ from persidict.core.results import (
     TransformingFunction,
     ValueType,
 )
-from persidict.core.sameness import same
+from persidict.core._codecs.equality import same
 from persidict.wrappers.wrapper import Answers, InsertMany, WrapperDict, batches, inner
 
 # Items written at a time to a dict that takes several at once, before repeated ones are compared.

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias
 
-from persidict.core.codecs import check_format
+from persidict.core._codecs.base import check_format
 from persidict.core.flags import (
     ANY_ETAG,
     AnyETagFlag,

@@ -14,7 +14,7 @@ from persidict.core.flags import (
     KEEP_CURRENT,
     VALUE_NOT_RETRIEVED,
 )
-from persidict.core.testing_conditions import Conformance, MakeDict
+from persidict.core.testing.conditional import Conformance, MakeDict
 
 
 class ChangingConformance(Conformance):

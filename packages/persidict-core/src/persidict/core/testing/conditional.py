@@ -23,7 +23,7 @@ from persidict.core.flags import (
     KEEP_CURRENT,
     NEVER_RETRIEVE,
 )
-from persidict.core.testing_machine import (
+from persidict.core.testing.machine import (
     CONDITIONS,
     OPERATIONS,
     RETRIEVALS,

@@ -9,9 +9,9 @@ import json
 import re
 from typing import Any, NoReturn
 
-from persidict.core.codecs import missing_package
-from persidict.core.inflating import check_arrays
-from persidict.core.sameness import same
+from persidict.core._codecs.base import missing_package
+from persidict.core._codecs.decompress import check_arrays
+from persidict.core._codecs.equality import same
 
 orjson: Any
 try:

@@ -7,7 +7,7 @@ import binascii
 import zlib
 from typing import Any
 
-from persidict.core.codecs import missing_package
+from persidict.core._codecs.base import missing_package
 
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
 # No LZ4 block grows by more: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md

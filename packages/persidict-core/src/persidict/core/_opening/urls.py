@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from persidict.core import _facade
 from persidict.core.base import PersiDict
-from persidict.core.codecs import check_format
+from persidict.core._codecs.base import check_format
 
 # Two letters at least: one is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):").match
@@ -163,7 +163,7 @@ def _value(name: str, text: str, annotation: str) -> Any:
         raise ValueError(f"{name!r} can't be given in a URL, only as an argument of open_store")
     kind = kinds[0]
     if kind == "type":
-        from persidict.core.opening import class_named  # which imports this module
+        from persidict.core._opening.describe import class_named  # which imports this module
 
         return class_named(text if ":" in text else f"builtins:{text}")
     if "None" in annotation and kind != "str" and text.lower() == "none":

@@ -13,9 +13,9 @@ import sys
 from functools import cache
 from typing import Any, NoReturn
 
-from persidict.core.checksums import sealed, trailer, verify
-from persidict.core.codecs import missing_package
-from persidict.core.inflating import LZ4_MAGIC, inflated
+from persidict.core._codecs.crc import sealed, trailer, verify
+from persidict.core._codecs.base import missing_package
+from persidict.core._codecs.decompress import LZ4_MAGIC, inflated
 
 _PICKLE_MAGIC = b"\x80"
 _MARK = b"\0persidict"

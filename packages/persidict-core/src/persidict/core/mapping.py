@@ -14,7 +14,7 @@ from typing import Any, TypeVar, overload
 
 from persidict.core.conditional import ConditionalOperations
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, trusted_key
-from persidict.core.primitives import StatLike
+from persidict.core.backend import StatLike
 from persidict.core.results import ETagValue, ValueType
 from persidict.core.views import PersiItemsView, PersiKeysView, PersiValuesView
 

@@ -128,7 +128,7 @@ def feed(update: Update, value: Any) -> None:
     elif isinstance(value, _REFERENCES):
         _feed_reference(update, value)
     elif type(value).__module__.partition(".")[0] in ("numpy", "pandas", "polars"):
-        from persidict.wrappers.array_digests import feed_array_like
+        from persidict.wrappers._memoize.array_digests import feed_array_like
 
         feed_array_like(update, value)
     else:

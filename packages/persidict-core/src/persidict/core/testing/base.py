@@ -1,15 +1,4 @@
-"""The conformance kit: what every store must do, for the tests of any store. Needs pytest.
-
-A store's test file is its fixture::
-
-    class TestMyDict(PersiDictConformance):
-        @pytest.fixture
-        def make_dict(self, tmp_path):
-            return functools.partial(MyDict, path=tmp_path)
-
-`persidict.core.testing_machine.stateful_machine`, also importable from here, compares random
-sequences of all operations with a plain dict.
-"""
+"""Conformance of reading and of whole dicts: `PersiDictConformance` joins all parts of the kit."""
 
 from __future__ import annotations
 
@@ -25,24 +14,13 @@ import pytest
 from persidict.core.base import PersiDict
 from persidict.core.flags import ANY_ETAG, DELETE_CURRENT, KEEP_CURRENT
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.testing_changes import ChangingConformance
-from persidict.core.testing_conditions import (
+from persidict.core.testing.changing import ChangingConformance
+from persidict.core.testing.conditional import (
     AppendOnlyConformance,
     ConditionalConformance,
     Conformance,
     MakeDict,
 )
-from persidict.core.testing_machine import stateful_machine
-
-__all__ = [
-    "AppendOnlyConformance",
-    "ChangingConformance",
-    "ConditionalConformance",
-    "MakeDict",
-    "PersiDictConformance",
-    "ReadingConformance",
-    "stateful_machine",
-]
 
 A, B, AX, AYZ = (NonEmptySafeStrTuple(*key) for key in ("a", "b", ("a", "x"), ("a", "y", "z")))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from persidict.wrappers.digests import Update, begin, feed, feed_sequence, refuse, token
+from persidict.wrappers._memoize.digests import Update, begin, feed, feed_sequence, refuse, token
 
 # Without long doubles, which have bytes without meaning in them.
 _PLAIN_KINDS = frozenset("biufcmMSU")

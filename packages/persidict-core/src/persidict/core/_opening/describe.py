@@ -13,7 +13,7 @@ from persidict.core import _facade
 from persidict.core.base import PersiDict
 from persidict.core.keys import SafeStrTuple
 from persidict.core.local import LocalBackend
-from persidict.core.signing import SigningKeys
+from persidict.core._codecs.signing import SigningKeys
 
 # The one that is no PersiDict: it holds several.
 _MULTI = "persidict:OverlappingMultiDict"
@@ -108,7 +108,7 @@ def open_store(target: str | os.PathLike[str] | Mapping[str, Any], /, **params: 
     if isinstance(target, Mapping):
         _check_given(target, params)
         return _opened(target, params, "")
-    from persidict.core import urls  # not needed by those who only describe
+    from persidict.core._opening import urls  # not needed by those who only describe
 
     return urls.open_url(target, params)
 

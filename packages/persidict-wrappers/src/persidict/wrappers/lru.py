@@ -6,7 +6,7 @@ import time
 
 from persidict.core.forks import new_lock
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.primitives import StatLike
+from persidict.core.backend import StatLike
 from persidict.wrappers.wrapper import Inner
 
 

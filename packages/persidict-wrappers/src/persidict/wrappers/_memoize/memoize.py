@@ -23,9 +23,9 @@ from typing import (
 
 from persidict.core.base import PersiDict
 from persidict.core.keys import MAX_COMPONENT_LENGTH, NonEmptySafeStrTuple, encode_key_component
-from persidict.wrappers.calls import Call, Results
-from persidict.wrappers.digests import digest_of, importable_module, stable_digest
-from persidict.wrappers.leases import Leases, check_lease_store
+from persidict.wrappers._memoize.calls import Call, Results
+from persidict.wrappers._memoize.digests import digest_of, importable_module, stable_digest
+from persidict.wrappers._memoize.leases import Leases, check_lease_store
 
 if TYPE_CHECKING:
     import asyncio

@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from persidict.core.cli_output import (
+from persidict.core._cli.output import (
     ProgressBar,
     Refusal,
     as_bytes,
@@ -20,7 +20,7 @@ from persidict.core.cli_output import (
     time_of,
     warn,
 )
-from persidict.core.cli_stores import (
+from persidict.core._cli.stores import (
     all_values,
     etags,
     existing,

@@ -14,7 +14,7 @@ from persidict.core.flags import ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE
 from persidict.core.forks import new_lock
 from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.core.results import ETagIfExists
-from persidict.wrappers.leases import Lease, Leases, Watch
+from persidict.wrappers._memoize.leases import Lease, Leases, Watch
 
 _LOG = logging.getLogger("persidict.wrappers")
 # No key of a result begins with it: in an encoded name, hexadecimal digits follow the sign.

@@ -107,7 +107,7 @@ def codec_for(
 ) -> Codec:
     """Return the codec of a format that `check_format` accepts."""
     if serialization_format == "json":
-        from persidict.core.json_text import JsonCodec
+        from persidict.core._codecs.json_codec import JsonCodec
 
         return JsonCodec(object_tags=object_tags, max_inflated_bytes=max_inflated_bytes)
     custom = _registered.get(serialization_format)
@@ -117,7 +117,7 @@ def codec_for(
             "all the same"
         )
     if serialization_format == "pkl":
-        from persidict.core.pickles import PickleCodec
+        from persidict.core._codecs.pickle_codec import PickleCodec
 
         return PickleCodec(max_inflated_bytes)
     return custom or TextCodec(base_class or str)

@@ -6,10 +6,10 @@ import hashlib
 
 from persidict.core.errors import BackendError
 from persidict.core.log import debug
-from persidict.core.primitives import ETagMismatch
+from persidict.core.backend import ETagMismatch
 from persidict.core.results import ETagValue
 from persidict.s3.capabilities import ALL, Capabilities
-from persidict.s3.lineage import Lineage, is_made_from, new_writer
+from persidict.s3.write_ids import Lineage, is_made_from, new_writer
 from persidict.s3.requests import Found, ObjectStore, Refused
 
 

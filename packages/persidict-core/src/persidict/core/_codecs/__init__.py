@@ -1,0 +1,1 @@
+"""The formats of values: how a value becomes bytes, and back."""

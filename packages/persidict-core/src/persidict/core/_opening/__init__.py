@@ -1,0 +1,1 @@
+"""Open a store by its description or URL, and describe one."""

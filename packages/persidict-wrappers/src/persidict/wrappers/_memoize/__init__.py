@@ -1,0 +1,1 @@
+"""Memoize functions into any dict."""
