@@ -164,7 +164,8 @@ def test_watch_for_programs(store, start):
 def test_start_is_quick():
     """What is not needed is not loaded: counted, not timed."""
     script = (
-        "import sys\nfrom persidict.core._cli.parser import main\nmain(['--version'])\nprint(*sys.modules)"
+        "import sys\nfrom persidict.core._cli.parser import main\n"
+        "main(['--version'])\nprint(*sys.modules)"
     )
     # Not what coverage.py loads into the processes that it follows.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}

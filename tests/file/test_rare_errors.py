@@ -9,8 +9,8 @@ import pytest
 
 from persidict import BackendError
 from persidict.file.directory import replace_shared
-from persidict.file.stats import EntryStat
 from persidict.file.pending_file import _runs
+from persidict.file.stats import EntryStat
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other calls")
 

@@ -11,8 +11,8 @@ from persidict.core.backend import ETagMismatch
 from persidict.s3 import BasicS3Dict, capabilities
 from persidict.s3.client import read_date
 from persidict.s3.conditional_requests import GuardedStore
-from persidict.s3.write_ids import Lineage
 from persidict.s3.requests import Refused, _seconds
+from persidict.s3.write_ids import Lineage
 
 FORBIDDEN = ("403 Forbidden", "AccessDenied")
 UNKNOWN = ("501 Not Implemented", "NotImplemented")

@@ -170,5 +170,7 @@ def processes() -> Any:
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["persidict.file", "persidict.s3", "persidict.core._codecs.pickle_codec"])
+    context.set_forkserver_preload(
+        ["persidict.file", "persidict.s3", "persidict.core._codecs.pickle_codec"]
+    )
     return context

@@ -1,9 +1,12 @@
 """The core: keys, flags, results, errors, `PersiDict`, and the stores without any dependency."""
 
+from persidict.core._codecs.base import register_format
+from persidict.core._codecs.signing import SigningKeys
+from persidict.core._opening.describe import describe, open_store
 from persidict.core._version import __version__
+from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.blobs import BlobDict
-from persidict.core._codecs.base import register_format
 from persidict.core.copying import CopyCounts
 from persidict.core.empty import EmptyDict
 from persidict.core.errors import (
@@ -50,8 +53,6 @@ from persidict.core.keys import (
     replace_unsafe_chars,
 )
 from persidict.core.local import LocalBackend, LocalDict
-from persidict.core._opening.describe import describe, open_store
-from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagIfExists,
@@ -61,7 +62,6 @@ from persidict.core.results import (
     TransformingFunction,
     ValueType,
 )
-from persidict.core._codecs.signing import SigningKeys
 
 __all__ = [
     "ALWAYS_RETRIEVE",

@@ -11,6 +11,7 @@ from contextlib import closing
 from itertools import groupby
 from typing import Any, Self, TypeVar, overload
 
+from persidict.core.backend import PLAIN_TYPES, ETagMismatch
 from persidict.core.conditional import refuse_joker
 from persidict.core.copying import CopyingOperations
 from persidict.core.errors import MutationPolicyError
@@ -24,9 +25,8 @@ from persidict.core.keys import (
     trusted_key,
     trusted_keys,
 )
-from persidict.core.notebook import NotebookViews
-from persidict.core.backend import PLAIN_TYPES, ETagMismatch
 from persidict.core.mapping import closable
+from persidict.core.notebook import NotebookViews
 from persidict.core.results import ValueType
 
 _Default = TypeVar("_Default")

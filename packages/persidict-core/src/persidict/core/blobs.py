@@ -6,14 +6,14 @@ import os
 from abc import abstractmethod
 from typing import ClassVar
 
-from persidict.core.base import PersiDict
 from persidict.core._codecs.base import codec_for
+from persidict.core._codecs.signing import SigningKey, SigningKeys, refuse_signed
+from persidict.core.backend import Expected, StatLike
+from persidict.core.base import PersiDict
 from persidict.core.errors import DecodingError, EncodingError
 from persidict.core.flags import VALUE_NOT_RETRIEVED, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
-from persidict.core.backend import Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
-from persidict.core._codecs.signing import SigningKey, SigningKeys, refuse_signed
 
 _NONCE_BYTES = 16
 

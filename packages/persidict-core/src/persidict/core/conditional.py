@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from persidict.core.backend import ETagMismatch
 from persidict.core.errors import ConcurrencyConflictError, MutationPolicyError
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
@@ -21,7 +22,6 @@ from persidict.core.flags import (
 )
 from persidict.core.guarded import GuardedLoop, check_flags, holds
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
-from persidict.core.backend import ETagMismatch
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagIfExists,

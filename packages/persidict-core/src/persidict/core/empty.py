@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.base import PersiDict
 from persidict.core.conditional import check_transform_arguments
 from persidict.core.flags import ITEM_NOT_AVAILABLE, AnyETagFlag, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagValue,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
+from persidict.core.backend import ETagMismatch, Primitives
 from persidict.core.errors import ConcurrencyConflictError
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
@@ -24,7 +25,6 @@ from persidict.core.flags import (
 )
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 from persidict.core.log import debug
-from persidict.core.backend import ETagMismatch, Primitives
 from persidict.core.results import ConditionalOperationResult, ETagIfExists, ValueType
 
 _CONDITIONS = (ANY_ETAG, ETAG_IS_THE_SAME, ETAG_HAS_CHANGED)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, TypeAlias
 
+from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.base import PersiDict
 from persidict.core.flags import (
     ANY_ETAG,
@@ -18,7 +19,6 @@ from persidict.core.flags import (
 )
 from persidict.core.forks import new_lock
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.results import ETagValue, Stat, ValueType
 
 # Immutable all the way down: nothing to isolate.

@@ -12,9 +12,9 @@ from math import log, log1p
 from operator import itemgetter
 from typing import Any, TypeVar, overload
 
+from persidict.core.backend import StatLike
 from persidict.core.conditional import ConditionalOperations
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, trusted_key
-from persidict.core.backend import StatLike
 from persidict.core.results import ETagValue, ValueType
 from persidict.core.views import PersiItemsView, PersiKeysView, PersiValuesView
 

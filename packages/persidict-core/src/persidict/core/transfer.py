@@ -9,16 +9,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, NamedTuple, Self
 
+from persidict.core._codecs.equality import same
+from persidict.core.backend import Primitives, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.copying import CopyCounts, Outcome, Progress
 from persidict.core.errors import DecodingError, MutationPolicyError
 from persidict.core.flags import ANY_ETAG, ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, NEVER_RETRIEVE
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 from persidict.core.local import LocalDict
-from persidict.core.backend import Primitives, StatLike
 from persidict.core.mapping import ReadingOperations, closable
 from persidict.core.results import ETagValue
-from persidict.core._codecs.equality import same
 
 # Seconds. Clocks of two machines differ a little, some stores tell whole seconds only, and FAT even
 # ones: what was written closer together than that is not judged by its time alone.

@@ -7,6 +7,8 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 
+from persidict.core._codecs.signing import SigningKey
+from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
 from persidict.core.flags import (
@@ -16,10 +18,7 @@ from persidict.core.flags import (
     ItemNotAvailableFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
-from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
-from persidict.core._codecs.signing import SigningKey
-from persidict.file.directory import BY_DESCRIPTOR, Directory, DirectoryMaker
 from persidict.file.deleting import (
     erase_if_file,
     erase_listed,
@@ -27,6 +26,7 @@ from persidict.file.deleting import (
     is_removed,
     remove_empty,
 )
+from persidict.file.directory import BY_DESCRIPTOR, Directory, DirectoryMaker
 from persidict.file.parameters import (
     absolute,
     check_digest_len,
@@ -34,9 +34,9 @@ from persidict.file.parameters import (
     check_format_length,
 )
 from persidict.file.paths import Layout
+from persidict.file.pending_file import TemporaryFile, sweep
 from persidict.file.scan import directories_below, first_components, items_below
 from persidict.file.stats import EntryStat, FileStat
-from persidict.file.pending_file import TemporaryFile, sweep
 
 # Without O_NONBLOCK, opening a FIFO would wait for a writer.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from botocore.config import Config
 
+from persidict.core._codecs.signing import SigningKey
+from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
 from persidict.core.flags import (
@@ -21,14 +23,12 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, Stat, ValueType
-from persidict.core._codecs.signing import SigningKey
 from persidict.s3.bucket import ensure_bucket
 from persidict.s3.capabilities import capabilities_of
 from persidict.s3.client import connection_for
-from persidict.s3.errors import S3_ERRORS, backend_error
 from persidict.s3.conditional_requests import GuardedStore
+from persidict.s3.errors import S3_ERRORS, backend_error
 from persidict.s3.naming import Naming, with_slash
 from persidict.s3.parallel import ordered_map
 from persidict.s3.requests import Found, ObjectStore, Page

@@ -8,9 +8,9 @@ from typing import Any
 
 from botocore.config import Config
 
+from persidict.core._codecs.signing import SigningKey, SigningKeys
 from persidict.core.keys import replace_unsafe_chars
 from persidict.core.results import ValueType
-from persidict.core._codecs.signing import SigningKey, SigningKeys
 from persidict.file import FileDirDict
 from persidict.s3.basic import BasicS3Dict
 from persidict.wrappers import AppendOnlyDictCached, MutableDictCached

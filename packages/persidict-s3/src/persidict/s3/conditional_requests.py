@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
+from persidict.core.backend import ETagMismatch
 from persidict.core.errors import BackendError
 from persidict.core.log import debug
-from persidict.core.backend import ETagMismatch
 from persidict.core.results import ETagValue
 from persidict.s3.capabilities import ALL, Capabilities
-from persidict.s3.write_ids import Lineage, is_made_from, new_writer
 from persidict.s3.requests import Found, ObjectStore, Refused
+from persidict.s3.write_ids import Lineage, is_made_from, new_writer
 
 
 class GuardedStore:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any, NoReturn
 
+from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import (
@@ -16,7 +17,6 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
-from persidict.core.backend import Expected, StatLike
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagValue,

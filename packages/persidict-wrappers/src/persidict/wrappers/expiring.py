@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 
+from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.errors import DecodingError
 from persidict.core.flags import (
@@ -16,7 +17,6 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 from persidict.wrappers.wrapper import WrapperDict, inner
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from persidict.core.backend import StatLike
 from persidict.core.forks import new_lock
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.backend import StatLike
 from persidict.wrappers.wrapper import Inner
 
 

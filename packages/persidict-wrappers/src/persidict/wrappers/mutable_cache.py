@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any, NamedTuple, cast
 
+from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.blobs import BlobDict
 from persidict.core.flags import (
@@ -17,7 +18,6 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.backend import Expected, StatLike
 from persidict.core.results import ETagIfExists, ETagValue, ValueType
 from persidict.wrappers.lru import Recency
 from persidict.wrappers.wrapper import Answers, WrapperDict, batches, inner, require_distinct

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import islice
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.flags import AnyETagFlag, ItemNotAvailableFlag, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
-from persidict.core.backend import Expected, StatLike
 from persidict.core.results import ETagValue, ValueType
 
 _T = TypeVar("_T")

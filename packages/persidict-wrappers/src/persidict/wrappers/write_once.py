@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any, NoReturn, Self
 
+from persidict.core._codecs.equality import same
+from persidict.core.backend import ETagMismatch
 from persidict.core.base import PersiDict
 from persidict.core.conditional import check_transform_arguments
 from persidict.core.errors import MutationPolicyError
@@ -21,7 +23,6 @@ from persidict.core.flags import (
 from persidict.core.forks import new_lock
 from persidict.core.guarded import check_flags, holds
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.backend import ETagMismatch
 from persidict.core.results import (
     ConditionalOperationResult,
     ETagIfExists,
@@ -29,7 +30,6 @@ from persidict.core.results import (
     TransformingFunction,
     ValueType,
 )
-from persidict.core._codecs.equality import same
 from persidict.wrappers.wrapper import Answers, InsertMany, WrapperDict, batches, inner
 
 # Items written at a time to a dict that takes several at once, before repeated ones are compared.

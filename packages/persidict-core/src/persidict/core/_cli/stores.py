@@ -11,14 +11,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from persidict.core.base import PersiDict
 from persidict.core._cli.output import Refusal, prefix_of, shown, warn
+from persidict.core._opening.describe import open_store
+from persidict.core._opening.urls import address_of
+from persidict.core.backend import StatLike
+from persidict.core.base import PersiDict
 from persidict.core.errors import BackendError, DecodingError
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core._opening.describe import open_store
-from persidict.core.backend import StatLike
 from persidict.core.transfer import Unreadable, each_value, relative_scan
-from persidict.core._opening.urls import address_of
 
 # Formats to look for where a store turns out to be empty.
 _USUAL_FORMATS = ("pkl", "json", "txt")

@@ -13,8 +13,8 @@ import sys
 from functools import cache
 from typing import Any, NoReturn
 
-from persidict.core._codecs.crc import sealed, trailer, verify
 from persidict.core._codecs.base import missing_package
+from persidict.core._codecs.crc import sealed, trailer, verify
 from persidict.core._codecs.decompress import LZ4_MAGIC, inflated
 
 _PICKLE_MAGIC = b"\x80"

@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import Any, overload
 
 from persidict.core import _facade
+from persidict.core._codecs.signing import SigningKeys
 from persidict.core.base import PersiDict
 from persidict.core.keys import SafeStrTuple
 from persidict.core.local import LocalBackend
-from persidict.core._codecs.signing import SigningKeys
 
 # The one that is no PersiDict: it holds several.
 _MULTI = "persidict:OverlappingMultiDict"

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from persidict.core import _facade
-from persidict.core.base import PersiDict
 from persidict.core._codecs.base import check_format
+from persidict.core.base import PersiDict
 
 # Two letters at least: one is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):").match
