@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from persidict.core import cli_commands as commands
+from persidict.core._cli import commands
 from persidict.core._cli.output import Refusal, one_line
 from persidict.core._version import __version__
 from persidict.core.errors import (
