@@ -5,7 +5,7 @@ import os
 import sys
 
 from persidict.file import FileDirDict
-from persidict.wrappers._memoize import memoize
+from persidict.wrappers import memoize
 
 TASK = json.loads(sys.argv[1])
 STORE = FileDirDict(base_dir=TASK["base_dir"], durable=False)

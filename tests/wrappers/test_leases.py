@@ -12,7 +12,7 @@ import pytest
 from wrapper_doubles import Watched, broken
 
 from persidict.core import BackendError, LocalBackend, LocalDict, NonEmptySafeStrTuple
-from persidict.wrappers._memoize import memoize
+from persidict.wrappers import memoize
 from persidict.wrappers._memoize.leases import Leases, Watch
 
 KEY = NonEmptySafeStrTuple("job")
