@@ -13,7 +13,7 @@ from persidict.core import (
     EmptyDict,
 )
 from persidict.core.testing import ReadingConformance
-from persidict.core.testing.machine import CONDITIONS, OPERATIONS, RETRIEVALS, call, predict
+from persidict.core.testing.model import CONDITIONS, OPERATIONS, RETRIEVALS, call, predict
 
 
 class TestEmptyDict:

@@ -11,7 +11,7 @@ from persidict.core.testing import (
     ConditionalConformance,
     ReadingConformance,
 )
-from persidict.core.testing.machine import CONDITIONS
+from persidict.core.testing.model import CONDITIONS
 from persidict.wrappers import (
     AppendOnlyDictCached,
     ExpiringDict,

@@ -15,7 +15,7 @@ class Blocked:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocked())
-from persidict.core._codecs.base import codec_for
+from persidict.core._codecs.registry import codec_for
 pkl, json = codec_for("pkl", None), codec_for("json", None)
 """
 
@@ -70,7 +70,7 @@ def test_what_main_defines_is_read_elsewhere(tmp_path):
     run(
         """
 import sys
-from persidict.core._codecs.base import codec_for
+from persidict.core._codecs.registry import codec_for
 
 class Answer:
     def __init__(self, number):
@@ -89,7 +89,7 @@ with open(sys.argv[1], "wb") as file:
     said = run(
         """
 import sys
-from persidict.core._codecs.base import codec_for
+from persidict.core._codecs.registry import codec_for
 
 with open(sys.argv[1], "rb") as file:
     answer, half, minus = codec_for("pkl", None).decode(file.read())

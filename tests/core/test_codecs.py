@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persidict.core._codecs.base import codec_for
+from persidict.core._codecs.registry import codec_for
 
 # `tests/core` also runs where only persidict-core and pytest are installed.
 HAVE = {}

@@ -7,7 +7,7 @@ import pytest
 from blob_stores import MemoryBlobs
 
 from persidict.core import DecodingError, NonEmptySafeStrTuple
-from persidict.core._codecs.base import codec_for
+from persidict.core._codecs.registry import codec_for
 
 K = NonEmptySafeStrTuple("k")
 VALUES = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from persidict.core._codecs.base import codec_for
+from persidict.core._codecs.registry import codec_for
 
 
 def test_json_of_a_class_that_is_gone():

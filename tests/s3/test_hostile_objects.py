@@ -60,7 +60,7 @@ def test_signed_objects(make, objects):
     signed = bytearray(objects["c.pkl"])
     signed[-1] ^= 1
     objects["d.pkl"] = bytes(signed)
-    refuses(make(signing_key=KEY), "d", "signature does not fit")
+    refuses(make(signing_key=KEY), "d", "signature does not match")
     refuses(make(signing_key=OTHER), "c", "not in signing_key")
     refuses(make(), "c", "open the dict with the signing_key")
 

@@ -12,7 +12,7 @@ from persidict.core.testing import (
     ConditionalConformance,
     ReadingConformance,
 )
-from persidict.core.testing.machine import CONDITIONS
+from persidict.core.testing.model import CONDITIONS
 from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.wrappers import (
     AppendOnlyDictCached,

@@ -1,6 +1,6 @@
 """The core: keys, flags, results, errors, `PersiDict`, and the stores without any dependency."""
 
-from persidict.core._codecs.base import register_format
+from persidict.core._codecs.registry import register_format
 from persidict.core._codecs.signing import SigningKeys
 from persidict.core._opening.describe import describe, open_store
 from persidict.core._version import __version__

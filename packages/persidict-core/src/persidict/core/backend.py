@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias
 
-from persidict.core._codecs.base import check_format
+from persidict.core._codecs.registry import validate_format
 from persidict.core.flags import (
     ANY_ETAG,
     AnyETagFlag,
@@ -72,7 +72,7 @@ class Primitives(ABC, Generic[ValueType]):
             raise TypeError(
                 f"base_class_for_values must be a class or None, got {base_class_for_values!r}"
             )
-        check_format(serialization_format, base_class_for_values)
+        validate_format(serialization_format, base_class_for_values)
         self.append_only = bool(append_only)
         self.base_class_for_values: type[ValueType] | None = base_class_for_values
         self.serialization_format = serialization_format

@@ -6,8 +6,8 @@ import os
 from abc import abstractmethod
 from typing import ClassVar
 
-from persidict.core._codecs.base import codec_for
-from persidict.core._codecs.signing import SigningKey, SigningKeys, refuse_signed
+from persidict.core._codecs.registry import codec_for
+from persidict.core._codecs.signing import SigningKey, SigningKeys, validate_unsigned
 from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.errors import DecodingError, EncodingError
@@ -124,7 +124,7 @@ class BlobDict(PersiDict[ValueType]):
             if self._signing is not None:
                 data = self._signing.verified(key, self.serialization_format, data)
             else:
-                refuse_signed(data)
+                validate_unsigned(data)
             return self._codec.decode(data)  # type: ignore[no-any-return]  # as it was stored
         # Also a MemoryError: damaged bytes can ask for any amount of memory.
         except Exception as error:

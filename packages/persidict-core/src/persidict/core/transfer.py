@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, NamedTuple, Self
 
-from persidict.core._codecs.equality import same
+from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import Primitives, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.copying import CopyCounts, Outcome, Progress
@@ -291,7 +291,7 @@ def _listed(
 def _agree(one: object, other: object) -> bool:
     """Compare with the types of all parts: ``[1] == [True]``, but a change it is."""
     try:
-        return same(one, other)
+        return strictly_equal(one, other)
     except Exception:  # noqa: BLE001  # of what a pickle can't hold, only `==` can tell
         return type(one) is type(other) and (one == other) is True
 

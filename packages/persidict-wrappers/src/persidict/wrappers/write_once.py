@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from typing import Any, NoReturn, Self
 
-from persidict.core._codecs.equality import same
+from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import ETagMismatch
 from persidict.core.base import PersiDict
 from persidict.core.conditional import check_transform_arguments
@@ -270,9 +270,9 @@ def _agree(stored: object, value: object) -> bool:
     if type(stored) is not type(value):
         return False
     try:
-        return bool(stored == value) or same(stored, value)
+        return bool(stored == value) or strictly_equal(stored, value)
     except Exception:  # noqa: BLE001  # `==` of arrays is no bool; their parts are compared then
-        return same(stored, value)
+        return strictly_equal(stored, value)
 
 
 def _probability(p: Any) -> float:

@@ -1,8 +1,8 @@
-"""Checksums against accidents: what comes after data, and whether it still fits.
+"""Append and verify a CRC-32 trailer, which detects accidental damage.
 
 A trailer is ``n * (uint64 offset, uint64 length), uint32 n, uint32 CRC-32``, big-endian. The CRC
-is of all before it but the n ranges: the insides of large strings, which can't do harm to a
-decoder, and whose checksum would cost a good part of what writing them does.
+covers everything before it except the n ranges. These are the contents of large strings: damage
+there can't confuse a decoder, and a CRC of them would take much of the time of a write.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _END = struct.Struct(">II")  # the number of ranges, the CRC
 _NO_RANGES = _NUMBER.pack(0)
 
 
-def sealed(data: bytes) -> bytes:
-    """Return data and its trailer, of data that is no large string: the CRC is of all of it."""
+def with_trailer(data: bytes) -> bytes:
+    """Return data that contains no large string, followed by its trailer."""
     data += _NO_RANGES
     return data + _NUMBER.pack(zlib.crc32(data))
 
 
 def trailer(pieces: Iterable[bytes], is_string: Callable[[bytes], bool]) -> bytes:
-    """Return the trailer of data in pieces, some of which are the insides of large strings."""
+    """Return the trailer of data in pieces; `is_string` tells which are left out of the CRC."""
     ranges, position, checksum = b"", 0, 0
     for piece in pieces:
         if is_string(piece):
@@ -37,7 +37,7 @@ def trailer(pieces: Iterable[bytes], is_string: Callable[[bytes], bool]) -> byte
 
 
 def verify(data: memoryview) -> None:
-    """Raise ``ValueError`` if data and its trailer don't fit."""
+    """Raise ``ValueError`` if the trailer does not match the data before it."""
     if len(data) >= _END.size:
         count, expected = _END.unpack(data[-_END.size :])
         start = len(data) - _END.size - count * _RANGE.size
@@ -48,4 +48,4 @@ def verify(data: memoryview) -> None:
                 position = offset + length
             if zlib.crc32(data[position : -_NUMBER.size], checksum) == expected:
                 return
-    raise ValueError("it is damaged: its checksum does not fit")
+    raise ValueError("it is damaged: its checksum does not match")

@@ -1,4 +1,4 @@
-"""Decompression with a bound, so that a few stored bytes can't fill the memory."""
+"""Bounded decompression: a few stored bytes can't fill the memory."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from persidict.core._codecs.base import missing_package
 
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
-# No LZ4 block grows by more: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
+# The largest growth of an LZ4 block: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
 _LZ4_RATIO = 255
 _STEP = 1 << 20
 
 
-def inflated(frames: bytes, limit: int | None) -> bytes:
-    """Return what is in one or more LZ4 frames; ``ValueError`` if it is more than the limit.
+def decompress(frames: bytes, limit: int | None) -> bytes:
+    """Return the content of one or more LZ4 frames; ``ValueError`` if it exceeds the limit.
 
-    What a frame declares of its size is a hint, never trusted.
+    The size that a frame declares is only a hint.
     """
     try:
         import lz4.frame
@@ -50,10 +50,10 @@ def inflated(frames: bytes, limit: int | None) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def check_arrays(flat: Any, limit: int | None) -> None:
-    """Refuse JSON whose arrays, which jsonpickle keeps deflated, are larger than the limit.
+def validate_arrays(flat: Any, limit: int | None) -> None:
+    """Raise if the arrays in JSON, which jsonpickle compresses, exceed the limit in total.
 
-    jsonpickle inflates what stands under ``"values"``, so the sum of all these counts.
+    jsonpickle decompresses every text under the key ``"values"``, so all of them count.
     """
     if limit is None:
         return
@@ -67,30 +67,30 @@ def check_arrays(flat: Any, limit: int | None) -> None:
             pending.extend(node.values())
             values = node.get("values")
             if isinstance(values, str):
-                total += _inflated_size(values, limit - total)
+                total += _decompressed_size(values, limit - total)
                 if total > limit:
                     raise _too_much(limit)
 
 
-def _inflated_size(text: str, limit: int) -> int:
-    """Return how many bytes a deflated text stands for, counted up to just above the limit."""
+def _decompressed_size(text: str, limit: int) -> int:
+    """Return the decompressed size of a base64 text; stop counting just above the limit."""
     try:
         data = base64.b64decode(text)
     except (binascii.Error, ValueError):
         return 0
-    inflater = zlib.decompressobj()
+    decompressor = zlib.decompressobj()
     size = 0
     while data and size <= limit:
         try:
-            size += len(inflater.decompress(data, min(_STEP, limit - size + 1)))
+            size += len(decompressor.decompress(data, min(_STEP, limit - size + 1)))
         except zlib.error:
-            return 0  # never deflated: as long as it is
-        data = inflater.unconsumed_tail
+            return 0  # not compressed, so it can't grow
+        data = decompressor.unconsumed_tail
     return size
 
 
 def _too_much(limit: int) -> ValueError:
     return ValueError(
-        f"it would inflate to more than max_inflated_bytes={limit}; if you trust it, open the dict "
-        "with a larger max_inflated_bytes (None: no bound)"
+        f"it would decompress to more than max_inflated_bytes={limit}; if you trust it, open the "
+        "dict with a larger max_inflated_bytes (None: no bound)"
     )

@@ -1,4 +1,4 @@
-"""Whether a value that came back is the one that was stored: equal, and of the same types."""
+"""Strict equality: values must be equal and have equal types, at every depth."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _ATOMS = frozenset({str, int, bool, type(None), bytes, complex, range})
 _BY_REFERENCE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 
 
-def same(one: Any, other: Any) -> bool:
-    """Compare two values with their types, all the way down; NaN is the same as NaN."""
-    return _same(one, other, {})
+def strictly_equal(one: Any, other: Any) -> bool:
+    """Compare two values and their types at every depth; NaN equals NaN."""
+    return _equal(one, other, {})
 
 
-def _same(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) -> bool:  # noqa: C901  # a chain of cases
+def _equal(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) -> bool:  # noqa: C901  # a chain of cases
     kind = type(one)
     if kind is not type(other):
         return False
@@ -35,19 +35,19 @@ def _same(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) -> 
         return _described(one) == _described(other) and bool(one.equals(other))
     if kind in (list, tuple):
         return len(one) == len(other) and all(
-            _same(a, b, met) for a, b in zip(one, other, strict=True)
+            _equal(a, b, met) for a, b in zip(one, other, strict=True)
         )
     if kind is dict:
-        return _same(list(one.items()), list(other.items()), met)
+        return _equal(list(one.items()), list(other.items()), met)
     if kind in (set, frozenset):
-        return one == other and _same_members(one, other, met)
-    return _same(_state(one), _state(other), met)
+        return one == other and _equal_members(one, other, met)
+    return _equal(_state(one), _state(other), met)
 
 
-def _same_members(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) -> bool:
+def _equal_members(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) -> bool:
     """Compare the types in two equal sets: ``{1}`` equals ``{True}``."""
     of_other = {member: member for member in other}
-    return all(_same(member, of_other[member], met) for member in one)
+    return all(_equal(member, of_other[member], met) for member in one)
 
 
 def _described(frame: Any) -> list[Any]:

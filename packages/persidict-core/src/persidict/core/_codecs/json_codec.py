@@ -10,8 +10,8 @@ import re
 from typing import Any, NoReturn
 
 from persidict.core._codecs.base import missing_package
-from persidict.core._codecs.decompress import check_arrays
-from persidict.core._codecs.equality import same
+from persidict.core._codecs.decompress import validate_arrays
+from persidict.core._codecs.equality import strictly_equal
 
 orjson: Any
 try:
@@ -54,7 +54,7 @@ class JsonCodec:
         data = _plain(value)
         if data is None:
             data = _tagged(value) if self._object_tags else _untagged(value)
-            if not same(self.decode(data), value):
+            if not strictly_equal(self.decode(data), value):
                 raise TypeError(
                     f"a {type(value).__qualname__} like this does not come back equal from JSON; "
                     "serialization_format 'pkl' can store it"
@@ -67,7 +67,7 @@ class JsonCodec:
         if _TAGS[0] in data or _TAGS[1] in data:
             flat = json.loads(data)
             if self._object_tags:
-                check_arrays(flat, self._limit)
+                validate_arrays(flat, self._limit)
                 return _restored(flat, data)
             _refuse_tags(flat)
             return flat

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any, NoReturn
 
 from persidict.core._codecs.base import missing_package
-from persidict.core._codecs.crc import sealed, trailer, verify
-from persidict.core._codecs.decompress import LZ4_MAGIC, inflated
+from persidict.core._codecs.crc import trailer, verify, with_trailer
+from persidict.core._codecs.decompress import LZ4_MAGIC, decompress
 
 _PICKLE_MAGIC = b"\x80"
 _MARK = b"\0persidict"
@@ -48,7 +48,7 @@ class PickleCodec:
         """Pickle a value, and compress it if a sample says that this pays."""
         pieces = _pickled(value)
         if len(pieces) == 1 and len(pieces[0]) < _SMALL:
-            return [sealed(pieces[0] + nonce) + _CHECKED_MARK]  # as below, in fewer steps
+            return [with_trailer(pieces[0] + nonce) + _CHECKED_MARK]  # as below, in fewer steps
         pieces.append(nonce)
         size = sum(map(len, pieces)) + len(_MARK)
         if size >= _MIN_COMPRESSED and (self._limit is None or size <= self._limit):
@@ -61,7 +61,7 @@ class PickleCodec:
     def decode(self, data: bytes) -> Any:
         """Unpickle: ours, joblib's, compressed or not, told apart by their bytes."""
         if data.startswith(LZ4_MAGIC):
-            data = inflated(data, self._limit)
+            data = decompress(data, self._limit)
         elif data.endswith(_CHECKED_MARK):
             verify(memoryview(data)[: -len(_CHECKED_MARK)])
             return pickle.loads(data)

@@ -1,13 +1,13 @@
-r"""Signed values: what was not written by a holder of the key is refused before it is decoded.
+r"""Signed values: persidict verifies the signature before it decodes a value.
 
-A signed item is a header and the payload that the format makes of the value::
+A signed item is a header, then the payload, which is the value in its format::
 
     b"\xffpersidict signed 1\n"    20 bytes; neither UTF-8 nor a pickle begins like that
     HMAC-SHA-256                  32 bytes, of all that follows
       uint32 n, and n times (uint32 length, bytes): the format, then the key's components
       the payload
 
-(Numbers are big-endian. What precedes the payload is authenticated, not stored.)
+(Numbers are big-endian. The indented lines are authenticated, but only the payload is stored.)
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ _SHORTEST_KEY = 16
 
 
 class SignatureError(ValueError):
-    """Stored bytes are not what a holder of the key wrote for this key and format."""
+    """The stored bytes were not signed by a holder of the key for this dict key and format."""
 
 
 class SigningKeys:
-    """Secret keys that values are signed with, and whether a stored value was.
+    """The secret keys that sign and verify values.
 
-    Stores accept plain ``bytes`` as well; this is what their `get_params` returns, so that
-    nothing that is printed or logged shows a secret. It can't be pickled or turned into JSON.
+    Stores accept plain ``bytes`` as well. Their `get_params` returns an object of this class,
+    so that logs and printed parameters show no secret. It can't be pickled or turned into JSON.
 
     Args:
         keys: A secret of at least 16 bytes, or a sequence of them: the first signs, each of
             them verifies.
-        prefix: What is put before every key: the prefix of a sub-dict that is opened as a store
-            of its own.
+        prefix: Components that are put before every key. A sub-dict that is opened as a store
+            of its own needs its prefix here.
 
     Raises:
-        TypeError: A key is no bytes.
-        ValueError: A key is shorter than 16 bytes, or there is none.
+        TypeError: A key is not ``bytes``.
+        ValueError: A key is shorter than 16 bytes, or there are no keys.
 
     Example:
         >>> SigningKeys([b"a new secret key", b"an old secret key"])
@@ -52,7 +52,7 @@ class SigningKeys:
 
     def __init__(self, keys: SigningKey, *, prefix: PersiDictKey = ()) -> None:
         self._keys: tuple[bytes, ...] = (
-            keys._keys if isinstance(keys, SigningKeys) else _checked(keys)
+            keys._keys if isinstance(keys, SigningKeys) else _validate(keys)
         )
         self._prefix: SafeStrTuple = as_prefix(prefix)
         if isinstance(keys, SigningKeys):
@@ -65,7 +65,7 @@ class SigningKeys:
     def header(
         self, key: Sequence[str], serialization_format: str, pieces: Iterable[bytes]
     ) -> bytes:
-        """Return what is stored before a payload."""
+        """Return the header of a payload."""
         context = self._context(key, serialization_format)
         return _MAGIC + _mac(self._keys[0], (context, *pieces))
 
@@ -73,8 +73,8 @@ class SigningKeys:
         """Return the payload of a signed item, or raise `SignatureError`."""
         if not is_signed(data):
             raise SignatureError(
-                "it is not signed, or cut short; if you trust it, read it through a dict without "
-                "signing_key and write it again with one"
+                "it is not signed, or was truncated; if you trust it, read it through a dict "
+                "without signing_key and write it again with one"
             )
         from hmac import compare_digest
 
@@ -85,9 +85,9 @@ class SigningKeys:
             if compare_digest(_mac(secret, (context, payload)), mac):
                 return bytes(payload)
         raise SignatureError(
-            "its signature does not fit: it was damaged, forged, moved from another key or format, "
-            "or signed with a key that is not in signing_key (a sub-dict that is opened on its own "
-            "needs the signing_key of its get_params())"
+            "its signature does not match: it was damaged, forged, moved from another key or "
+            "format, or signed with a key that is not in signing_key (to open a sub-dict on its "
+            "own, pass the signing_key of its get_params())"
         )
 
     def _context(self, key: Sequence[str], serialization_format: str) -> bytes:
@@ -102,7 +102,7 @@ class SigningKeys:
         same_secrets = compare_digest(_sized(self._keys), _sized(other._keys))
         return same_secrets and self._prefix == other._prefix
 
-    __hash__ = None  # type: ignore[assignment]  # it would tell something of the secrets
+    __hash__ = None  # type: ignore[assignment]  # a hash would reveal something about the secrets
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self._keys)} hidden>"
@@ -115,45 +115,47 @@ class SigningKeys:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError(
-            "signing keys can't be pickled; pass the secret itself to where it is needed"
+            "signing keys can't be pickled; pass the secret to the other process yourself"
         )
 
 
 SigningKey: TypeAlias = bytes | Sequence[bytes] | SigningKeys
-"""What is accepted as `signing_key`."""
+"""The types that `signing_key` accepts."""
 
 
 def is_signed(data: bytes) -> bool:
-    """Tell whether stored bytes have a complete header."""
+    """Return whether stored bytes have a complete header."""
     return data.startswith(_MAGIC) and len(data) >= _HEADER_BYTES
 
 
-def refuse_signed(data: bytes) -> None:
-    """Say what to do about signed bytes in a dict that has no keys."""
+def validate_unsigned(data: bytes) -> None:
+    """Raise `SignatureError` for signed bytes in a dict without keys."""
     if data.startswith(_MAGIC):
-        raise SignatureError("it is signed; open the dict with the signing_key that it needs")
+        raise SignatureError("it is signed; open the dict with the signing_key of the store")
 
 
-def _checked(keys: object) -> tuple[bytes, ...]:
+def _validate(keys: object) -> tuple[bytes, ...]:
     secrets = (keys,) if isinstance(keys, bytes) else keys
     if not isinstance(secrets, Sequence) or not all(isinstance(one, bytes) for one in secrets):
         raise TypeError(
-            "signing_key must be bytes, a sequence of bytes, or what get_params() returned, "
+            "signing_key must be bytes, a sequence of bytes, or SigningKeys, "
             f"got {type(keys).__name__}"
         )
     if not secrets:
-        raise ValueError("signing_key is an empty sequence; without signing it is None")
+        raise ValueError(
+            "signing_key is an empty sequence; pass None for a dict without signatures"
+        )
     for secret in secrets:
         if len(secret) < _SHORTEST_KEY:
             raise ValueError(
                 f"a signing_key must have at least {_SHORTEST_KEY} bytes, got {len(secret)}; "
-                "secrets.token_bytes(32) makes a good one"
+                "create one with secrets.token_bytes(32)"
             )
     return tuple(secrets)
 
 
 def _mac(secret: bytes, pieces: Iterable[bytes | memoryview]) -> bytes:
-    import hmac  # loads OpenSSL
+    import hmac  # imported late, because it loads OpenSSL
 
     mac = hmac.new(secret, digestmod="sha256")
     for piece in pieces:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from persidict.core import _facade
-from persidict.core._codecs.base import check_format
+from persidict.core._codecs.registry import validate_format
 from persidict.core.base import PersiDict
 
 # Two letters at least: one is a drive of Windows.
@@ -183,7 +183,7 @@ def _kinds(annotation: str) -> list[str]:
 def _is_text(serialization_format: Any) -> bool:
     """Tell whether a format keeps nothing but text."""
     try:
-        check_format(serialization_format, None)
+        validate_format(serialization_format, None)
     except ValueError:
         return True
     return False

@@ -1,278 +1,137 @@
-"""Conformance of reading and of whole dicts: `PersiDictConformance` joins all parts of the kit."""
+"""The settings and helpers that all parts of the conformance kit share."""
 
 from __future__ import annotations
 
-import copy
-import pickle
-import random
-import time
-from collections.abc import Callable, ItemsView, KeysView, MutableMapping, ValuesView
-from typing import Any
+import threading
+from collections.abc import Callable
+from itertools import product
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from persidict.core.base import PersiDict
-from persidict.core.flags import ANY_ETAG, DELETE_CURRENT, KEEP_CURRENT
-from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.testing.changing import ChangingConformance
-from persidict.core.testing.conditional import (
-    AppendOnlyConformance,
-    ConditionalConformance,
-    Conformance,
-    MakeDict,
+from persidict.core.errors import MutationPolicyError
+from persidict.core.flags import ITEM_NOT_AVAILABLE
+from persidict.core.testing.machine import stateful_machine
+from persidict.core.testing.model import (
+    CONDITIONS,
+    OPERATIONS,
+    RETRIEVALS,
+    Item,
+    assert_outcome,
+    call,
+    predict,
 )
 
-A, B, AX, AYZ = (NonEmptySafeStrTuple(*key) for key in ("a", "b", ("a", "x"), ("a", "y", "z")))
+_Result = TypeVar("_Result")
+
+each_operation = pytest.mark.parametrize("operation", OPERATIONS)
+each_condition = pytest.mark.parametrize("condition", CONDITIONS, ids=repr)
 
 
-class ReadingConformance(Conformance):
-    """Insertion and reading: what holds for dicts of any policy."""
+class MakeDict(Protocol):
+    """Opens the store of the running test; it takes the parameters of the dict's class."""
+
+    def __call__(self, **params: Any) -> PersiDict[Any]:
+        """Return a handle on the store."""
+
+
+class Conformance:
+    """The settings and helpers that all parts of the kit share.
+
+    A subclass overrides the fixture `make_dict`, and the settings that differ for its store.
+    """
+
+    etags_are_unique: ClassVar[bool] = True
+    """False where equal values may share an ETag (plain text on S3)."""
+    n_threads: ClassVar[int] = 16
+    increments_per_thread: ClassVar[int] = 10
+    n_random_runs: ClassVar[int] = 20
+    """How many random sequences of operations are compared with the model."""
 
     @pytest.fixture
-    def filled(self, make_dict: MakeDict) -> PersiDict[Any]:
-        """Return a dict with items on three levels."""
-        d = make_dict()
-        for key in (A, B, AX, AYZ):
-            d[key] = f"value of {key!r}"
-        return d
+    def make_dict(self) -> MakeDict:
+        """Return a function whose every call gives a handle on one store, empty at first.
 
-    def test_reading(self, filled: PersiDict[Any]) -> None:
-        assert isinstance(filled, MutableMapping)
-        assert filled["a"] == filled[["a"]] == filled[A] == filled.get("a") == f"value of {A!r}"
-        assert filled["a", ["y", ("z",)]] == f"value of {AYZ!r}"
-        assert "a" in filled
-        assert ("a", "y") not in filled
-        assert (len(filled), bool(filled)) == (4, True)
-        assert filled.get("no") is None
-        assert filled.get("no", 5) == 5
+        It takes ``append_only`` and ``base_class_for_values`` as keyword arguments.
+        """
+        raise NotImplementedError("override the fixture make_dict")
 
-    def test_empty(self, make_dict: MakeDict) -> None:
-        d = make_dict()
-        assert (len(d), bool(d), list(d), d.random_key()) == (0, False, [], None)
-        assert d == {}
-        assert d.subdicts() == {}
-        assert d.oldest_keys() == d.newest_values() == []
+    def in_threads(self, work: Callable[[int], _Result]) -> list[_Result]:
+        """Run ``work(0)``, ``work(1)``... in threads that start together; return the results."""
+        start = threading.Barrier(self.n_threads)
+        results: list[_Result] = []
+        errors: list[BaseException] = []
 
-    def test_missing(self, filled: PersiDict[Any]) -> None:
-        for read in (filled.__getitem__, filled.etag, filled.timestamp):
-            with pytest.raises(KeyError) as caught:
-                read(["no", "such"])
-            assert caught.value.args == (NonEmptySafeStrTuple("no", "such"),)
-            assert type(caught.value.args[0]) is NonEmptySafeStrTuple
-            assert caught.value.__cause__ is not None
+        def run(me: int) -> None:
+            try:
+                start.wait()
+                results.append(work(me))
+            except BaseException as error:  # noqa: BLE001  # raised again by the main thread
+                errors.append(error)
 
-    @pytest.mark.parametrize("key", ["", "a/b", "..", (), ("a", "")], ids=repr)
-    def test_unsafe_keys(self, make_dict: MakeDict, key: Any) -> None:
-        d = make_dict()
-        for use in (d.__getitem__, d.__contains__, d.etag, lambda k: d.__setitem__(k, "1")):
-            with pytest.raises(ValueError):  # the text is tested with keys
-                use(key)
-        assert key not in d.keys()  # noqa: SIM118  # the view just says no
+        threads = [threading.Thread(target=run, args=(me,)) for me in range(self.n_threads)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+        return results
 
-    @pytest.mark.parametrize("key", [None, 1, {"a": 1}, b"a"], ids=repr)
-    def test_keys_of_wrong_type(self, make_dict: MakeDict, key: Any) -> None:
-        d = make_dict()
-        for use in (d.__getitem__, d.get, lambda k: d.__setitem__(k, "1")):
-            with pytest.raises(TypeError):
-                use(key)
-
-    def test_views(self, filled: PersiDict[Any]) -> None:
-        keys, values, items = filled.keys(), filled.values(), filled.items()
-        assert isinstance(keys, KeysView)
-        assert isinstance(values, ValuesView)
-        assert isinstance(items, ItemsView)
-        assert len(keys) == len(values) == len(items) == 4
-        assert sorted(keys) == sorted(filled) == [A, AX, AYZ, B]
-        assert all(type(key) is NonEmptySafeStrTuple for key in keys)
-        assert set(keys) == {("a",), ("b",), ("a", "x"), ("a", "y", "z")}
-        assert keys & {A, ("q",)} == {A}
-        assert keys - {A} == {B, AX, AYZ}
-        assert keys | {("q",)} >= set(keys)
-        assert keys.isdisjoint({("q",)})
-        assert "a" in keys
-        assert (A, filled[A]) in items
-        assert (A, "other") not in items
-        assert filled[B] in values
-        assert dict(items) == dict(zip(keys, values, strict=True))
-        assert items & {(A, filled[A]), (B, "other")} == {(A, filled[A])}
-        filled["new"] = "later"
-        assert len(keys) == 5
-
-    def test_timestamps(self, filled: PersiDict[Any]) -> None:
-        times = dict(filled.keys_and_timestamps())
-        assert times.keys() == set(filled)
-        for key, value, written in filled.items_and_timestamps():
-            assert isinstance(written, float)
-            # Another machine's clock and coarser units may be in play.
-            assert abs(written - time.time()) < 600
-            assert abs(written - filled.timestamp(key)) <= 1
-            assert abs(written - times[key]) <= 1
-            assert value == filled[key]
-        assert sorted(v for v, _ in filled.values_and_timestamps()) == sorted(filled.values())
-
-    def test_oldest_and_newest(self, filled: PersiDict[Any]) -> None:
-        times = dict(filled.keys_and_timestamps())
-        oldest, newest = filled.oldest_keys(), filled.newest_keys()
-        assert sorted(oldest) == sorted(newest) == sorted(times)
-        assert [times[key] for key in oldest] == sorted(times.values())
-        assert [times[key] for key in newest] == sorted(times.values(), reverse=True)
-        assert filled.oldest_keys(2) == oldest[:2]
-        assert [times[key] for key in filled.newest_keys(3)] == [times[key] for key in newest[:3]]
-        assert len(filled.newest_keys(99)) == 4
-        assert filled.oldest_values(2) == [filled[key] for key in oldest[:2]]
-        assert len(filled.newest_values(1)) == 1
-        for none in (0, -1):
-            assert filled.oldest_keys(none) == filled.newest_keys(none) == []
-            assert filled.oldest_values(none) == filled.newest_values(none) == []
-
-    def test_random_key_repeats_with_the_seed(self, filled: PersiDict[Any]) -> None:
-        state = random.getstate()
-        try:
-            random.seed(7)
-            drawn = [filled.random_key() for _ in range(40)]
-            random.seed(7)
-            assert [filled.random_key() for _ in range(40)] == drawn
-        finally:
-            random.setstate(state)
-        assert set(drawn) == set(filled)
-
-    def test_subdicts(self, filled: PersiDict[Any]) -> None:
-        filled["ax", "z"] = "no part of the sub-dict a"
-        below = filled.get_subdict("a")
-        assert type(below) is type(filled)
-        assert set(below) == {("x",), ("y", "z")}
-        assert below["x"] == filled["a", "x"]
-        assert set(below.get_subdict("y")) == {("z",)}
-        assert below.oldest_keys() != []
-        assert filled.get_subdict(()) == filled
-        assert filled.get_subdict([]) == dict(filled)
-        assert set(filled.subdicts()) == {"a", "ax", "b"}
-        assert filled.subdicts()["a"] == below
-        assert dict(filled.subdicts()["b"]) == {}
-        unused = filled.get_subdict(["un", "used"])
-        assert (len(unused), bool(unused), list(unused)) == (0, False, [])
-        with pytest.raises(KeyError) as caught:
-            below["no"]
-        assert caught.value.args == (("no",),)
-        assert set(filled.subdicts()) == {"a", "ax", "b"}
-
-    def test_subdicts_are_live(self, filled: PersiDict[Any]) -> None:
-        below = filled.get_subdict("a")
-        below["new"] = "1"
-        assert filled["a", "new"] == "1"
-        filled["a", "newer"] = "2"
-        assert below["newer"] == "2"
-        assert below.append_only is filled.append_only
-        assert below.serialization_format == filled.serialization_format
-        assert below.base_class_for_values is filled.base_class_for_values
-
-    def test_setdefault(self, make_dict: MakeDict) -> None:
-        d = make_dict()
-        assert d.setdefault("a", "first") == "first"
-        assert d.setdefault("a", "second") == d["a"] == "first"
-        for joker in (KEEP_CURRENT, DELETE_CURRENT):
-            for key in ("a", "b"):
-                with pytest.raises(TypeError):
-                    d.setdefault(key, joker)
-        with pytest.raises(TypeError):
-            d.setdefault("b", make_dict())
-        assert d.setdefault("a", make_dict()) == "first"
-        assert set(d) == {A}
-
-    def test_bulk(self, make_dict: MakeDict) -> None:
-        d = make_dict()
-        d.set_many([("a", "1"), (["b", "c"], "2")])
-        d.update({"d": "3"}, e="4")
-        d.update([("f", "5")])
-        d |= {"g": "6"}
-        assert d == {"a": "1", ("b", "c"): "2", "d": "3", "e": "4", "f": "5", "g": "6"}
-        assert list(d.get_many(["g", "no", ("b", "c")])) == [(("g",), "6"), (("b", "c"), "2")]
-        assert list(d.get_subdict("b").get_many(["c"])) == [(("c",), "2")]
-
-    def test_equality(self, filled: PersiDict[Any], make_dict: MakeDict) -> None:
-        content = dict(filled)
-        assert filled == content
-        assert content == filled
-        assert filled == {**content}
-        assert filled != {**content, A: "other"}
-        assert filled != {**content, NonEmptySafeStrTuple("q"): "more"}
-        assert filled != {key: content[key] for key in (A, B)}
-        assert filled != 5
-        assert filled == make_dict()
-        with pytest.raises(TypeError):
-            hash(filled)
-
-    def test_values_that_are_refused(self, make_dict: MakeDict) -> None:
-        d = make_dict()
-        with pytest.raises(TypeError):
-            d["a"] = make_dict()
-        assert "a" not in d
-
-    def test_base_class_on_write(self, make_dict: MakeDict) -> None:
-        d = make_dict(base_class_for_values=str)
-        d["a"] = "text"
-        with pytest.raises(TypeError, match="str"):
-            d["b"] = 5
-        with pytest.raises(TypeError):
-            d.setdefault("b", 5)
-        with pytest.raises(TypeError):
-            d.setdefault_if("b", default_value=5, condition=ANY_ETAG, expected_etag=d.etag("a"))
-        assert d == {"a": "text"}
-
-    def test_base_class_on_read(self, make_dict: MakeDict) -> None:
-        anything = make_dict()
-        if anything.base_class_for_values is not None:
-            pytest.skip("this format stores nothing but str")
-        anything["a"] = 5
-        d = make_dict(base_class_for_values=str)
-        reads: list[Callable[[], object]] = [
-            lambda: d["a"],
-            lambda: d.get("a"),
-            lambda: list(d.values()),
-            lambda: dict(d.items()),
-            lambda: d.get_with_etag("a"),
-        ]
-        for read in reads:
-            with pytest.raises(TypeError, match="str"):
-                read()
-        with pytest.raises(TypeError):
-            make_dict(base_class_for_values="str")
-
-    def test_params(self, filled: PersiDict[Any]) -> None:
-        params = filled.get_params()
-        assert list(params) == sorted(params)
-        again = type(filled)(**params)
-        assert again == filled
-        assert again.get_params().keys() == params.keys()
-        below = filled.get_subdict("a")
-        assert dict(type(below)(**below.get_params())) == dict(below)
-        assert repr(filled).startswith(type(filled).__name__)
-        assert all(name in repr(filled) for name in params)
-        assert str(filled) == str(dict(filled))
-
-    def test_copies_and_pickles(self, filled: PersiDict[Any]) -> None:
-        twin = copy.copy(filled)
-        assert twin == filled
-        twin["twin"] = "1"
-        assert filled["twin"] == "1"
-        with pytest.raises(TypeError, match="get_params"):
-            pickle.dumps(filled)
-
-    def test_second_handle(self, filled: PersiDict[Any], make_dict: MakeDict) -> None:
-        other = make_dict()
-        assert dict(other) == dict(filled)
-        assert {key: other.etag(key) for key in other} == {key: filled.etag(key) for key in filled}
-
-    def test_one_insertion_wins(self, make_dict: MakeDict) -> None:
-        d = make_dict()
-        keys = [f"key{i}" for i in range(5)]
-        won = self.in_threads(
-            lambda me: [key for key in keys if d.setdefault(key, str(me)) == str(me)]
+    def compare_with_model(self, fresh: Callable[[], PersiDict[Any]]) -> None:
+        """Compare random sequences of operations with a plain dict, the same in every run."""
+        machine = stateful_machine(fresh, etags_are_unique=self.etags_are_unique)
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=self.n_random_runs,
+                stateful_step_count=30,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
         )
-        assert sorted(sum(won, [])) == keys  # noqa: RUF017  # short lists
 
 
-class PersiDictConformance(
-    ReadingConformance, ChangingConformance, ConditionalConformance, AppendOnlyConformance
-):
-    """All of it, for a dict that takes ``append_only`` and allows changes without it."""
+def check_table(
+    make_dict: MakeDict, operation: str, condition: object, *, append_only: bool
+) -> None:
+    """Run one operation and condition with all states, expected ETags and retrievals."""
+    d = make_dict(append_only=append_only)
+    d["another"] = "another item"
+    for number, (present, expected, retrieve_value) in enumerate(
+        product((True, False), ("current", "another", "absent"), RETRIEVALS)
+    ):
+        key = ("table", str(number))
+        item = None
+        if present:
+            d[key] = "old"
+            item = Item("old", d.etag(key))
+        actual = item.etag if item else ITEM_NOT_AVAILABLE
+        arguments: dict[str, Any] = {
+            "condition": condition,
+            "expected_etag": {
+                "current": actual,
+                "another": d.etag("another"),
+                "absent": ITEM_NOT_AVAILABLE,
+            }[expected],
+            "retrieve_value": retrieve_value,
+            "new_value": "new",
+        }
+        outcome = predict(operation, item=item, append_only=append_only, **arguments)
+        if outcome is None:
+            with pytest.raises(MutationPolicyError):
+                call(operation, d, key, **arguments)
+            assert d.get(key) == (item and item.value)
+            continue
+        result = call(operation, d, key, **arguments)
+        assert_outcome(result, outcome)
+        after = d.get_with_etag(key)
+        assert after.actual_etag == result.resulting_etag
+        written = "new" if outcome.is_written else "old"
+        gone = outcome.new_value is ITEM_NOT_AVAILABLE
+        assert after.new_value == (ITEM_NOT_AVAILABLE if gone else written)

@@ -1,4 +1,4 @@
-"""The conformance kit's tests of replacing, deleting and transforming items."""
+"""Conformance of replacing, deleting and transforming items."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from persidict.core.flags import (
     KEEP_CURRENT,
     VALUE_NOT_RETRIEVED,
 )
-from persidict.core.testing.conditional import Conformance, MakeDict
+from persidict.core.testing.base import Conformance, MakeDict
 
 
 class ChangingConformance(Conformance):
@@ -83,7 +83,7 @@ class ChangingConformance(Conformance):
         d, other = make_dict(), make_dict()
         d.update({("p", str(i)): str(i) for i in range(20)})
         for count, (key, _) in enumerate(d.items()):
-            d.discard(key)  # what was read ahead may be gone already
+            d.discard(key)  # an item that was read ahead may be deleted already
             if count == 5:
                 other.clear()
         assert len(d) == 0
@@ -97,7 +97,7 @@ class ChangingConformance(Conformance):
             d.discard(key)
         assert not d
 
-    def test_what_stands_for_no_value_is_no_value(self, make_dict: MakeDict) -> None:
+    def test_flags_are_no_values(self, make_dict: MakeDict) -> None:
         d = make_dict()
         for flag in (ITEM_NOT_AVAILABLE, VALUE_NOT_RETRIEVED):
             with pytest.raises(TypeError, match="KEEP_CURRENT"):

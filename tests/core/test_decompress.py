@@ -113,7 +113,7 @@ def test_the_bound_is_inclusive_and_can_be_lifted(lz4):
     refuse(MemoryBlobs(max_inflated_bytes=1), d.stored[K])
 
 
-def test_what_a_dict_writes_it_can_read(lz4):
+def test_a_dict_reads_its_own_values_under_its_bound(lz4):
     for size in (10, 5000, 99_000, 100_000, 101_000, 300_000):
         d = MemoryBlobs(max_inflated_bytes=100_000)
         d["k"] = "x" * size
