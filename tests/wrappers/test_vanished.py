@@ -100,6 +100,8 @@ def test_a_lease_is_kept_where_threads_can_not_be_daemons(monkeypatch):
 class Bulk(LocalDict):
     """A dict that inserts many items at once."""
 
+    _max_workers = 2
+
     def _insert_many(self, items):
         for key, value in items:
             if value == "refused":

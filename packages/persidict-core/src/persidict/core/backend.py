@@ -1,14 +1,15 @@
-"""What a store must implement: five protected primitives, and what may be sped up."""
+"""The contract between the parts: what a store implements, and all that one part calls on it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeAlias
 
 from persidict.core._codecs.registry import validate_format
 from persidict.core.flags import (
     ANY_ETAG,
+    ITEM_NOT_AVAILABLE,
     AnyETagFlag,
     ItemNotAvailableFlag,
     ValueNotRetrievedFlag,
@@ -24,8 +25,7 @@ from persidict.core.results import ETagValue, ValueType
 Expected: TypeAlias = ETagValue | ItemNotAvailableFlag | AnyETagFlag
 """What a guarded write asks of the current ETag: this one, absence, or nothing."""
 
-
-# What most values are: neither jokers nor flags, which it takes time to find out of others.
+# Fast path: these types can't be jokers or flags.
 PLAIN_TYPES = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
 
 
@@ -34,9 +34,9 @@ class ETagMismatch(Exception):
 
 
 class StatLike(Protocol):
-    """What primitives tell of an item: a `Stat`, or an object that works its fields out when read.
+    """What primitives report about an item: a `Stat`, or an object that reads its fields late.
 
-    One that is read late raises ``KeyError`` if the item has vanished meanwhile.
+    A late field raises ``KeyError`` if the item has been deleted since.
     """
 
     @property
@@ -47,9 +47,28 @@ class StatLike(Protocol):
     def timestamp(self) -> float:
         """POSIX seconds of the last write."""
 
+    @property
+    def size(self) -> int | None:
+        """Bytes that the item takes, None where the store does not count them."""
 
-class Primitives(ABC, Generic[ValueType]):
-    """The five methods that differ between stores.
+
+class Location(NamedTuple):
+    """Where the items of a dict are.
+
+    Two dicts overlap if their stores are equal and one path is the beginning of the other.
+    """
+
+    store: object
+    """Equal for dicts that keep their items in one place and in one format."""
+    path: tuple[str, ...]
+    """Where in the store the items of this (sub-)dict are."""
+
+
+class Backend(ABC, Generic[ValueType]):
+    """All that one part of the library calls on another's dict.
+
+    A store implements the five primitives. The bulk forms below have defaults that are right
+    and slow; a store may override them for speed, but not change what they do.
 
     Keys are complete (a sub-dict's prefix included) and valid, values have passed the dict's
     checks, and jokers, conditions and policies never get here. Every method may be called from
@@ -58,8 +77,10 @@ class Primitives(ABC, Generic[ValueType]):
 
     # Constructor parameters that `describe` must leave out although they are plain texts.
     _secret_params: ClassVar[frozenset[str]] = frozenset()
-    # Seconds: the longest pause after the first conflict, some ten times what a change takes.
-    _first_pause: float = 0.008
+    # Seconds: the maximum back-off after the first conflict, about ten writes.
+    _max_first_backoff: float = 0.008
+    # How many operations the bulk forms run at a time.
+    _max_workers: int = 1
 
     def __init__(
         self,
@@ -129,8 +150,6 @@ class Primitives(ABC, Generic[ValueType]):
         be left out.
         """
 
-    # The rest is for speed only: a store may override it, never change what it does.
-
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
     ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
@@ -145,6 +164,20 @@ class Primitives(ABC, Generic[ValueType]):
                 continue
             yield key, value, stat  # type: ignore[misc]  # without `known`, a value always comes
 
+    def _revalidate_many(
+        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
+    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
+        """Do what `_load` does with each key and known ETag, in order; absent items are left out.
+
+        The value is `VALUE_NOT_RETRIEVED` where the ETag is still the known one.
+        """
+        for key, known in wanted:
+            try:
+                value, stat = self._load(key, known)
+            except KeyError:
+                continue
+            yield key, value, stat
+
     def _store_many(
         self,
         items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
@@ -153,6 +186,18 @@ class Primitives(ABC, Generic[ValueType]):
         """Write all items; the first failure stops it and is raised."""
         for key, value in items:
             self._store(key, value, expected)
+
+    def _insert_many(
+        self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
+    ) -> Iterator[bool]:
+        """Write the items that are absent; yield for each, in order, whether it was written."""
+        for key, value in items:
+            try:
+                self._store(key, value, ITEM_NOT_AVAILABLE)
+            except ETagMismatch:
+                yield False
+            else:
+                yield True
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
         """Delete all items; absent ones are skipped."""
@@ -175,33 +220,43 @@ class Primitives(ABC, Generic[ValueType]):
         depth = len(prefix)
         return (key[depth] for key in self._keys(prefix))
 
-    # What the two halves of the public interface share.
+    def _location(self) -> Location:
+        """Return where the items of this (sub-)dict are.
+
+        Other handles on the same items should give an equal answer; by default, only the copies
+        and sub-dicts of one handle do.
+        """
+        # They share everything but the prefix.
+        shared = {name: id(value) for name, value in vars(self).items() if name != "_prefix"}
+        return Location((type(self), shared), self._prefix)
+
+    # Shared by all that users call.
 
     def _complete(self, key: NonEmptyPersiDictKey) -> NonEmptySafeStrTuple:
-        """Check a key that the user gave and put the prefix before it."""
+        """Validate a key that the user gave and put the prefix before it."""
         if type(key) is not NonEmptySafeStrTuple:
             key = NonEmptySafeStrTuple(key)
         return trusted_key((*self._prefix, *key)) if self._prefix else key
 
     def _missing(self, key: NonEmptyPersiDictKey, error: KeyError) -> KeyError:
-        """Make the ``KeyError`` that users get: their key normalised, the store's error chained."""
+        """Return the ``KeyError`` for users: their key normalised, the store's error chained."""
         missing = KeyError(NonEmptySafeStrTuple(key))
         missing.__cause__ = error.__cause__ or error
         return missing
 
-    def _checked_value(self, value: Any) -> ValueType:
-        """Return a value that may be stored, or say why it may not."""
+    def _validate_value(self, value: Any) -> ValueType:
+        """Return a value that may be stored, or raise ``TypeError``."""
         if type(value) not in PLAIN_TYPES:
-            if isinstance(value, Primitives):
+            if isinstance(value, Backend):
                 raise TypeError(f"a {type(value).__name__} can't be stored as a value")
             if isinstance(value, (ItemNotAvailableFlag, ValueNotRetrievedFlag)):
                 raise TypeError(
                     f"{value.name} stands for the lack of a value and can't be stored as one; "
                     "to leave an item as it is, give KEEP_CURRENT"
                 )
-        return value if self.base_class_for_values is None else self._checked_class(value)
+        return value if self.base_class_for_values is None else self._validate_class(value)
 
-    def _checked_class(self, value: Any) -> ValueType:
+    def _validate_class(self, value: Any) -> ValueType:
         expected = self.base_class_for_values
         if expected is not None and not isinstance(value, expected):
             raise TypeError(

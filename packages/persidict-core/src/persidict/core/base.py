@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, Self, TypeVar, overload
 
 from persidict.core.backend import PLAIN_TYPES, ETagMismatch
-from persidict.core.conditional import refuse_joker
+from persidict.core.conditional import validate_default
 from persidict.core.copying import CopyingOperations
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import ANY_ETAG, DELETE_CURRENT, ITEM_NOT_AVAILABLE, Joker
@@ -38,7 +38,7 @@ class PersiDict(
 ):
     """A persistent dict; the base class of all stores and wrappers.
 
-    A store implements the five primitives of `persidict.core.backend.Primitives`
+    A store implements the five primitives of `persidict.core.backend.Backend`
     (``_stat``, ``_load``, ``_store``, ``_erase``, ``_scan``); all that users call is built on
     them here and in `persidict.core.conditional`.
 
@@ -71,7 +71,7 @@ class PersiDict(
             if value is DELETE_CURRENT:
                 self.discard(key)
             return
-        checked = self._checked_value(value)
+        checked = self._validate_value(value)
         if not self.append_only:
             self._store(complete, checked, ANY_ETAG)
             return
@@ -82,7 +82,7 @@ class PersiDict(
 
     def __delitem__(self, key: NonEmptyPersiDictKey) -> None:
         complete = self._complete(key)
-        self._check_mutable()
+        self._validate_mutable()
         try:
             self._erase(complete, ANY_ETAG)
         except KeyError as error:
@@ -95,7 +95,7 @@ class PersiDict(
             MutationPolicyError: The dict is append-only.
         """
         complete = self._complete(key)
-        self._check_mutable()
+        self._validate_mutable()
         try:
             self._erase(complete, ANY_ETAG)
         except KeyError:
@@ -112,7 +112,7 @@ class PersiDict(
         Raises:
             MutationPolicyError: The dict is append-only.
         """
-        self._check_mutable()
+        self._validate_mutable()
         self._erase_many(self._complete(key) for key in keys)
 
     def clear(self) -> None:
@@ -121,7 +121,7 @@ class PersiDict(
         Raises:
             MutationPolicyError: The dict is append-only, be it empty or not.
         """
-        self._check_mutable()
+        self._validate_mutable()
         self._erase_many(self._keys(self._prefix))
 
     def setdefault(
@@ -136,11 +136,11 @@ class PersiDict(
             ConcurrencyConflictError: It was there for each of many inserts, and gone after it.
         """
         complete = self._complete(key)
-        refuse_joker(default)
+        validate_default(default)
         attempts = 0
         while True:
             try:
-                self._store(complete, self._checked_value(default), ITEM_NOT_AVAILABLE)
+                self._store(complete, self._validate_value(default), ITEM_NOT_AVAILABLE)
             except ETagMismatch:
                 refusal = None
             except (TypeError, ValueError) as error:
@@ -153,7 +153,7 @@ class PersiDict(
                 if refusal is not None:
                     raise refusal from refusal.__cause__
             attempts += 1  # deleted since the insert failed
-            self._pause_before_insert(complete, attempts)
+            self._back_off_insert(complete, attempts)
 
     @overload
     def pop(self, key: NonEmptyPersiDictKey, /) -> ValueType: ...
@@ -169,12 +169,12 @@ class PersiDict(
             MutationPolicyError: The dict is append-only.
         """
         complete = self._complete(key)
-        self._check_mutable()
+        self._validate_mutable()
         attempts = 0
         while True:
             try:
                 value, stat = self._load(complete, None)
-                self._checked_class(value)
+                self._validate_class(value)
                 self._erase(complete, stat.etag)
             except KeyError as error:
                 if default is not _MISSING:
@@ -182,7 +182,7 @@ class PersiDict(
                 raise self._missing(key, error)  # noqa: B904  # the store's error is chained
             except ETagMismatch:
                 attempts += 1
-                self._pause(complete, attempts)
+                self._back_off(complete, attempts)
             else:
                 return value
 
@@ -193,7 +193,7 @@ class PersiDict(
             KeyError: The dict is empty.
             MutationPolicyError: The dict is append-only.
         """
-        self._check_mutable()
+        self._validate_mutable()
         found = True
         while found:
             found = False
@@ -202,7 +202,7 @@ class PersiDict(
                     found = True
                     try:
                         value, stat = self._load(key, None)
-                        self._checked_class(value)
+                        self._validate_class(value)
                         self._erase(key, stat.etag)
                     except (KeyError, ETagMismatch):
                         continue
@@ -246,11 +246,11 @@ class PersiDict(
         pairs = ((self._complete(key), value) for key, value in items)
         for is_joker, run in groupby(pairs, key=lambda pair: isinstance(pair[1], Joker)):
             if not is_joker:
-                self._store_run((key, self._checked_value(value)) for key, value in run)
+                self._store_run((key, self._validate_value(value)) for key, value in run)
                 continue
             for key, joker in run:
                 if joker is DELETE_CURRENT:
-                    self._check_mutable()
+                    self._validate_mutable()
                     self._erase_many([key])
 
     def __ior__(self, other: Any) -> Self:
@@ -342,7 +342,7 @@ class PersiDict(
             for name, mine in self.get_params().items()
         )
 
-    def _check_mutable(self) -> None:
+    def _validate_mutable(self) -> None:
         if self.append_only:
             raise MutationPolicyError("append-only")
 

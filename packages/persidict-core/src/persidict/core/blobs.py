@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from persidict.core._codecs.registry import codec_for
 from persidict.core._codecs.signing import SigningKey, SigningKeys, validate_unsigned
@@ -16,6 +16,9 @@ from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 from persidict.core.results import ETagValue, ValueType
 
 _NONCE_BYTES = 16
+
+Pieces: TypeAlias = bytes | list[bytes]
+"""Bytes to write, as one object or as pieces that follow each other."""
 
 
 class BlobDict(PersiDict[ValueType]):
@@ -41,6 +44,8 @@ class BlobDict(PersiDict[ValueType]):
 
     # Set it where a version is known by its bytes alone, so that equal values must differ.
     _needs_nonce: ClassVar[bool] = False
+    # Set it where `_put` takes a list of pieces too, so that large values need not be copied.
+    _takes_pieces: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -80,7 +85,11 @@ class BlobDict(PersiDict[ValueType]):
 
     @abstractmethod
     def _put(self, key: NonEmptySafeStrTuple, data: bytes, expected: Expected) -> StatLike:
-        """Write bytes in one atomic step, with the same duties as `_store`."""
+        """Write bytes in one atomic step, with the same duties as `_store`.
+
+        All bytes of items reach the store through this method. `data` may be a list of pieces
+        (see `Pieces`) if the class sets `_takes_pieces`.
+        """
 
     def _where(self, key: NonEmptySafeStrTuple) -> str:
         """Say where the item is stored, for error messages."""
@@ -95,7 +104,9 @@ class BlobDict(PersiDict[ValueType]):
         return self._decoded(key, data), stat
 
     def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> StatLike:
-        return self._put(key, self._encoded(key, value), expected)
+        pieces = self._encoded_pieces(key, value)
+        data: Pieces = pieces if self._takes_pieces and len(pieces) > 1 else b"".join(pieces)
+        return self._put(key, data, expected)  # type: ignore[arg-type]  # pieces where taken
 
     def _encoded(self, key: NonEmptySafeStrTuple, value: ValueType) -> bytes:
         """Return what is stored of a value."""

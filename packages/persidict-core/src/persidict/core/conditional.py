@@ -20,7 +20,7 @@ from persidict.core.flags import (
     Joker,
     RetrieveValueFlag,
 )
-from persidict.core.guarded import GuardedLoop, check_flags, holds
+from persidict.core.guarded import GuardedLoop, holds, validate_flags
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
 from persidict.core.results import (
     ConditionalOperationResult,
@@ -69,7 +69,7 @@ class ConditionalOperations(GuardedLoop[ValueType]):
             VALUE_NOT_RETRIEVED
         """
         complete = self._complete(key)
-        check_flags(condition, expected_etag, retrieve_value)
+        validate_flags(condition, expected_etag, retrieve_value)
         value, actual = self._look(complete, expected_etag, retrieve_value)
         satisfied = holds(condition, expected_etag, actual)
         return ConditionalOperationResult(satisfied, actual, actual, value)
@@ -132,14 +132,14 @@ class ConditionalOperations(GuardedLoop[ValueType]):
             (False, 2)
         """
         complete = self._complete(key)
-        check_flags(condition, expected_etag, retrieve_value)
+        validate_flags(condition, expected_etag, retrieve_value)
         if value is KEEP_CURRENT:
             seen, actual = self._look(complete, expected_etag, retrieve_value)
             satisfied = holds(condition, expected_etag, actual)
             return ConditionalOperationResult(satisfied, actual, actual, seen)
         if value is DELETE_CURRENT:
             return self._erase_if(complete, condition, expected_etag, retrieve_value)
-        new_value = self._checked_value(value)
+        new_value = self._validate_value(value)
 
         def write(seen: ETagIfExists) -> tuple[ETagValue, ValueType]:
             if self.append_only and seen is not ITEM_NOT_AVAILABLE:
@@ -186,9 +186,9 @@ class ConditionalOperations(GuardedLoop[ValueType]):
             False
         """
         complete = self._complete(key)
-        check_flags(condition, expected_etag, retrieve_value)
-        refuse_joker(default_value)
-        default = self._checked_value(default_value)
+        validate_flags(condition, expected_etag, retrieve_value)
+        validate_default(default_value)
+        default = self._validate_value(default_value)
         insert = holds(condition, expected_etag, ITEM_NOT_AVAILABLE)
         attempts = 0
         while True:
@@ -202,7 +202,7 @@ class ConditionalOperations(GuardedLoop[ValueType]):
             value, actual = self._look(complete, expected_etag, retrieve_value)
             if actual is ITEM_NOT_AVAILABLE and insert:
                 attempts += 1  # deleted since the insert failed
-                self._pause_before_insert(complete, attempts)
+                self._back_off_insert(complete, attempts)
                 continue
             satisfied = holds(condition, expected_etag, actual)
             return ConditionalOperationResult(satisfied, actual, actual, value)
@@ -231,7 +231,7 @@ class ConditionalOperations(GuardedLoop[ValueType]):
             False
         """
         complete = self._complete(key)
-        check_flags(condition, expected_etag, NEVER_RETRIEVE)
+        validate_flags(condition, expected_etag, NEVER_RETRIEVE)
         return self._erase_if(complete, condition, expected_etag, NEVER_RETRIEVE)
 
     def transform_item(
@@ -267,7 +267,7 @@ class ConditionalOperations(GuardedLoop[ValueType]):
             1
         """
         complete = self._complete(key)
-        check_transform_arguments(transformer, n_retries)
+        validate_transform_arguments(transformer, n_retries)
         attempts = 0
         while True:
             attempts += 1
@@ -276,7 +276,7 @@ class ConditionalOperations(GuardedLoop[ValueType]):
             except ETagMismatch:
                 if n_retries is not None and attempts > n_retries:
                     raise ConcurrencyConflictError(NonEmptySafeStrTuple(key), attempts) from None
-            self._pause(complete, attempts)
+            self._back_off(complete, attempts)
 
     def _transform_once(
         self, key: NonEmptySafeStrTuple, transformer: TransformingFunction[ValueType]
@@ -289,7 +289,7 @@ class ConditionalOperations(GuardedLoop[ValueType]):
         if new_value is DELETE_CURRENT:
             self._erase_seen(key, etag)
             return OperationResult(ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE)
-        new_value = self._checked_value(new_value)
+        new_value = self._validate_value(new_value)
         if self.append_only and etag is not ITEM_NOT_AVAILABLE:
             raise MutationPolicyError("append-only")
         return OperationResult(self._store(key, new_value, etag).etag, new_value)
@@ -325,13 +325,13 @@ class ConditionalOperations(GuardedLoop[ValueType]):
                 raise ETagMismatch from None
 
 
-def refuse_joker(default: object) -> None:
+def validate_default(default: object) -> None:
     """Refuse a joker where a value is needed."""
     if isinstance(default, Joker):
         raise TypeError(f"a default must be a value, not the joker {default!r}")
 
 
-def check_transform_arguments(transformer: object, n_retries: object) -> None:
+def validate_transform_arguments(transformer: object, n_retries: object) -> None:
     """Refuse what `transform_item` can't work with."""
     if n_retries is not None and (not isinstance(n_retries, int) or isinstance(n_retries, bool)):
         raise TypeError(f"n_retries must be an int or None, got {type(n_retries).__name__}")

@@ -126,5 +126,5 @@ class CopyingOperations(ReadingOperations[ValueType]):
         from persidict.core.transfer import Transfer
 
         transfer = Transfer(self, target, progress, dry_run=dry_run, compare=compare)
-        target._check_mutable()
+        target._validate_mutable()
         return transfer.run(delete=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.base import PersiDict
-from persidict.core.conditional import check_transform_arguments
+from persidict.core.conditional import validate_transform_arguments
 from persidict.core.flags import ITEM_NOT_AVAILABLE, AnyETagFlag, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import (
@@ -62,7 +62,7 @@ class EmptyDict(PersiDict[ValueType]):
     ) -> OperationResult[ValueType]:
         """Report an absent item; the transformer is not called."""
         self._complete(key)
-        check_transform_arguments(transformer, n_retries)
+        validate_transform_arguments(transformer, n_retries)
         return OperationResult(ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE)
 
     def _stat(self, key: NonEmptySafeStrTuple) -> Stat:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias
 
-from persidict.core.backend import ETagMismatch, Primitives
+from persidict.core.backend import Backend, ETagMismatch
 from persidict.core.errors import ConcurrencyConflictError
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
@@ -37,7 +37,7 @@ _MOST_INSERTS = 100
 _Seen: TypeAlias = "tuple[ValueType | ItemNotAvailableFlag | ValueNotRetrievedFlag, ETagIfExists]"
 
 
-class GuardedLoop(Primitives[ValueType]):
+class GuardedLoop(Backend[ValueType]):
     """Reading and changing an item under a condition on its ETag."""
 
     def _guarded(
@@ -63,7 +63,7 @@ class GuardedLoop(Primitives[ValueType]):
                 except ETagMismatch:
                     attempts += 1
                     if look_first:
-                        self._pause(key, attempts)
+                        self._back_off(key, attempts)
                         continue
             value, actual = self._look(key, expected, retrieve_value)
             # It can hold by now: then it is this version that the condition is judged on.
@@ -88,10 +88,10 @@ class GuardedLoop(Primitives[ValueType]):
         except KeyError:
             return ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE
         if value is not VALUE_NOT_RETRIEVED:
-            self._checked_class(value)
+            self._validate_class(value)
         return value, etag
 
-    def _pause_before_insert(self, key: NonEmptySafeStrTuple, attempts: int) -> None:
+    def _back_off_insert(self, key: NonEmptySafeStrTuple, attempts: int) -> None:
         """Let others finish; refuse to go on when a store reports what can't be.
 
         An item that is there when it is inserted and absent when it is read has been deleted in
@@ -99,9 +99,9 @@ class GuardedLoop(Primitives[ValueType]):
         """
         if attempts >= _MOST_INSERTS:
             raise ConcurrencyConflictError(trusted_key(key[len(self._prefix) :]), attempts)
-        self._pause(key, attempts)
+        self._back_off(key, attempts)
 
-    def _pause(self, key: NonEmptySafeStrTuple, attempts: int) -> None:
+    def _back_off(self, key: NonEmptySafeStrTuple, attempts: int) -> None:
         """Let others finish before the next attempt.
 
         Pauses shrink, so that who has lost most often comes first. With growing ones, winners
@@ -110,7 +110,7 @@ class GuardedLoop(Primitives[ValueType]):
         debug("persidict.core", "attempt %d at %r met somebody else's change", attempts, key)
         # Jitter, so that those who lost to the same change don't meet again.
         share = max(1 / attempts, _LAST_PAUSE)
-        time.sleep(self._first_pause * share * random.random())
+        time.sleep(self._max_first_backoff * share * random.random())
 
 
 def holds(condition: ETagConditionFlag, expected: ETagIfExists, actual: ETagIfExists) -> bool:
@@ -120,7 +120,7 @@ def holds(condition: ETagConditionFlag, expected: ETagIfExists, actual: ETagIfEx
     return (expected == actual) is (condition is ETAG_IS_THE_SAME)
 
 
-def check_flags(condition: object, expected_etag: object, retrieve_value: object) -> None:
+def validate_flags(condition: object, expected_etag: object, retrieve_value: object) -> None:
     """Refuse arguments that are none of the flags."""
     if condition not in _CONDITIONS:
         raise ValueError(

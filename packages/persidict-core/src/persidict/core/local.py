@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, TypeAlias
 
-from persidict.core.backend import ETagMismatch, Expected
+from persidict.core.backend import ETagMismatch, Expected, Location
 from persidict.core.base import PersiDict
 from persidict.core.flags import (
     ANY_ETAG,
@@ -154,6 +154,9 @@ class LocalDict(PersiDict[ValueType]):
         for key, (_, stat) in list(self._items.items()):
             if key[:depth] == prefix and len(key) > depth:
                 yield key, stat
+
+    def _location(self) -> Location:
+        return Location(("memory", id(self._items)), self._prefix)
 
 
 def _isolated(value: Any) -> Any:

@@ -36,7 +36,7 @@ class ReadingOperations(ConditionalOperations[ValueType], Mapping[NonEmptySafeSt
         except KeyError as error:
             raise self._missing(key, error)  # noqa: B904  # the store's own error is chained
         if self.base_class_for_values is not None:
-            self._checked_class(value)
+            self._validate_class(value)
         return value  # type: ignore[return-value]  # without `known`, a value always comes
 
     def __contains__(self, key: object) -> bool:
@@ -197,7 +197,7 @@ class ReadingOperations(ConditionalOperations[ValueType], Mapping[NonEmptySafeSt
         depth = len(self._prefix)
         for key, value, stat in self._load_many(wanted):
             if self.base_class_for_values is not None:
-                self._checked_class(value)
+                self._validate_class(value)
             yield (trusted_key(key[depth:]) if depth else key), value, stat
 
     def _by_time(self, max_n: int | None, *, newest: bool) -> list[NonEmptySafeStrTuple]:

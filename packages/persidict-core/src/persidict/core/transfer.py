@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any, NamedTuple, Self
 
 from persidict.core._codecs.equality import strictly_equal
-from persidict.core.backend import Primitives, StatLike
+from persidict.core.backend import Backend, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.copying import CopyCounts, Outcome, Progress
 from persidict.core.errors import DecodingError, MutationPolicyError
@@ -307,7 +307,7 @@ def _refuse_overlap(source: Any, target: Any) -> None:
             )
 
 
-def _is_part(part: Primitives[Any], whole: Primitives[Any]) -> bool:
+def _is_part(part: Backend[Any], whole: Backend[Any]) -> bool:
     (store, path), (other_store, other_path) = _place(part), _place(whole)
     return store == other_store and path[: len(other_path)] == other_path
 
@@ -331,6 +331,6 @@ def _innermost(store: Any) -> Any:
     """Return the dict that a wrapper keeps its items in."""
     for name in ("main_dict", "wrapped_dict"):
         inner = getattr(store, name, None)
-        if isinstance(inner, Primitives):
+        if isinstance(inner, Backend):
             return _innermost(inner)
     return store

@@ -6,10 +6,11 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from persidict.core._codecs.signing import SigningKey
-from persidict.core.backend import ETagMismatch, Expected, StatLike
-from persidict.core.blobs import BlobDict
+from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
+from persidict.core.blobs import BlobDict, Pieces
 from persidict.core.errors import BackendError
 from persidict.core.flags import (
     ANY_ETAG,
@@ -89,6 +90,8 @@ class FileDirDict(BlobDict[ValueType]):
         >>> d["results", "first"]["loss"]
         0.25
     """
+
+    _takes_pieces: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -179,19 +182,8 @@ class FileDirDict(BlobDict[ValueType]):
                 continue
             yield key, self._decoded(key, data), found  # type: ignore[arg-type]  # nothing is known
 
-    def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> FileStat:
-        pieces = self._encoded_pieces(key, value)
-        if len(pieces) == 1:
-            return self._put(key, pieces[0], expected)
-        return self._put_pieces(key, pieces, expected)
-
-    def _put(self, key: NonEmptySafeStrTuple, data: bytes, expected: Expected) -> FileStat:
-        return self._put_pieces(key, [data], expected)
-
-    def _put_pieces(
-        self, key: NonEmptySafeStrTuple, pieces: list[bytes], expected: Expected
-    ) -> FileStat:
-        """Write bytes as `_put` does; in pieces, so that large values are never copied."""
+    def _put(self, key: NonEmptySafeStrTuple, data: Pieces, expected: Expected) -> FileStat:
+        pieces = [data] if isinstance(data, bytes) else data
         *directories, name = self._layout.path(key)
         try:
             if expected is not ANY_ETAG:
@@ -281,7 +273,7 @@ class FileDirDict(BlobDict[ValueType]):
         Raises:
             MutationPolicyError: The dict is append-only, be it empty or not.
         """
-        self._check_mutable()
+        self._validate_mutable()
         try:
             erase_names(self._root, self._listed_names(), erase_listed, durable=self.durable)
         except OSError as error:
@@ -324,6 +316,10 @@ class FileDirDict(BlobDict[ValueType]):
             yield from items_below(self._directory(prefix), prefix, self._layout)
         except OSError as error:
             raise self._failure("list", None, error) from error
+
+    def _location(self) -> Location:
+        place = os.path.realpath(self.base_dir)
+        return Location(("files", self.serialization_format), tuple(place.split(os.sep)))
 
     def _directory(self, prefix: SafeStrTuple) -> str:
         return os.path.join(self._root, *self._layout.directories(prefix))

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from botocore.config import Config
 
 from persidict.core._codecs.signing import SigningKey
-from persidict.core.backend import ETagMismatch, Expected, StatLike
+from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
 from persidict.core.flags import (
@@ -94,7 +94,7 @@ class BasicS3Dict(BlobDict[ValueType]):
     """
 
     _needs_nonce: ClassVar[bool] = True
-    _first_pause = 0.1
+    _max_first_backoff = 0.1
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class BasicS3Dict(BlobDict[ValueType]):
         self.endpoint_url = endpoint_url
         self.client = client
         self.config = config
-        self.max_workers = max_workers
+        self.max_workers = self._max_workers = max_workers
         self.strict_conditions = bool(strict_conditions)
         self.create_bucket = bool(create_bucket)
         self._naming = Naming(with_slash(root_prefix), serialization_format)
@@ -241,8 +241,6 @@ class BasicS3Dict(BlobDict[ValueType]):
     def _revalidate_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
     ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
-        """Do what `_load` does with each key and known ETag; leave out absent items."""
-
         def load(pair: tuple[NonEmptySafeStrTuple, ETagValue | None]) -> Any:
             try:
                 return pair[0], *self._load(*pair)
@@ -263,8 +261,6 @@ class BasicS3Dict(BlobDict[ValueType]):
     def _insert_many(
         self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
     ) -> Iterator[bool]:
-        """Write the items that are absent, and tell of each, in order, whether it was."""
-
         def insert(item: tuple[NonEmptySafeStrTuple, bytes]) -> bool:
             try:
                 self._put(*item, ITEM_NOT_AVAILABLE)
@@ -313,6 +309,10 @@ class BasicS3Dict(BlobDict[ValueType]):
         )
         error.__cause__ = ExceptionGroup("all that could not be deleted", details)
         return error
+
+    def _location(self) -> Location:
+        path = tuple(self.base_url.rstrip("/").split("/"))
+        return Location(("s3", self.endpoint_url, self.serialization_format), path)
 
     def _pages(
         self, prefix: SafeStrTuple, *, first: int = _DELETED_AT_ONCE, deep: bool = True
@@ -392,6 +392,7 @@ class _LateStat:
         self._owner = owner
         self._key = key
         self.etag = etag
+        self.size: int | None = None
 
     @property
     def timestamp(self) -> float:

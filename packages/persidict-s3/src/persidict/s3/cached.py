@@ -140,7 +140,6 @@ class S3Dict(WrapperDict[ValueType]):
                 max_cached_bytes=max_cached_bytes,
             )
         super().__init__(Inner(cached))
-        self._insert_many = self._main.insert_many
 
     @property
     def main_dict(self) -> BasicS3Dict[ValueType]:

@@ -71,7 +71,6 @@ class AppendOnlyDictCached(WrapperDict[ValueType]):
         require_distinct(main_dict=main, data_cache=data)
         super().__init__(main)
         self._data = data
-        self._insert_many = main.insert_many
 
     @property
     def main_dict(self) -> PersiDict[ValueType]:
@@ -190,6 +189,11 @@ class _LateStat:
     def timestamp(self) -> float:
         """POSIX seconds of the write to the main dict."""
         return self._asked().timestamp
+
+    @property
+    def size(self) -> int | None:
+        """Bytes that the item takes in the main dict."""
+        return self._asked().size
 
     def _asked(self) -> StatLike:
         if self._stat is None:

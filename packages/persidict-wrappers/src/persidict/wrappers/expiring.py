@@ -161,6 +161,11 @@ class ExpiringDict(WrapperDict[ValueType]):
         else:
             PersiDict._store_many(self, items, expected)
 
+    def _insert_many(
+        self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
+    ) -> Iterator[bool]:
+        return PersiDict._insert_many(self, items)
+
     def _keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
         return PersiDict._keys(self, prefix)
 

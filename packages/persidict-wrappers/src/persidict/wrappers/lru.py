@@ -91,8 +91,7 @@ def _checked(name: str, bound: int | None) -> int | None:
 
 
 def _size(stat: StatLike) -> int:
-    size: int | None = getattr(stat, "size", None)
-    return size or 0
+    return stat.size or 0
 
 
 def _room(bound: int | None, taken: int) -> float:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
-from persidict.core.backend import Expected, StatLike
+from persidict.core.backend import Expected, Location, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.flags import AnyETagFlag, ItemNotAvailableFlag, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
 from persidict.core.results import ETagValue, ValueType
 
 _T = TypeVar("_T")
-InsertMany: TypeAlias = Callable[[Iterable[tuple[NonEmptySafeStrTuple, ValueType]]], Iterator[bool]]
 
 
 class Inner(Generic[ValueType]):
@@ -69,23 +68,10 @@ class Inner(Generic[ValueType]):
     def revalidate_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
     ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
-        """Do the same as `load_many`, but without the values of versions that are known.
-
-        A dict whose requests are slow may offer a parallel form, as `_revalidate_many`.
-        """
-        parallel = getattr(self.wrapped, "_revalidate_many", self._revalidate_one_by_one)
-        for key, value, stat in parallel((self._inside(key), known) for key, known in wanted):
+        """Do the same as `load_many`, but without the values of versions that are known."""
+        inside = ((self._inside(key), known) for key, known in wanted)
+        for key, value, stat in self.wrapped._revalidate_many(inside):
             yield self._outside(key), value, stat
-
-    def _revalidate_one_by_one(
-        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
-    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
-        for key, known in wanted:
-            try:
-                value, stat = self.wrapped._load(key, known)
-            except KeyError:
-                continue
-            yield key, value, stat
 
     def store_many(
         self,
@@ -95,16 +81,11 @@ class Inner(Generic[ValueType]):
         """Write all items."""
         self.wrapped._store_many(((self._inside(key), value) for key, value in items), expected)
 
-    @property
-    def insert_many(self) -> InsertMany[ValueType] | None:
-        """How to write those of many items that are absent, told of each in order.
-
-        A dict whose requests are slow may offer it, as `_insert_many`; None: it doesn't.
-        """
-        insert: InsertMany[ValueType] | None = getattr(self.wrapped, "_insert_many", None)
-        if insert is None or not self._prefix:
-            return insert
-        return lambda items: insert((self._inside(key), value) for key, value in items)
+    def insert_many(
+        self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
+    ) -> Iterator[bool]:
+        """Write the items that are absent; yield for each, in order, whether it was written."""
+        return self.wrapped._insert_many((self._inside(key), value) for key, value in items)
 
     def erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
         """Delete all items."""
@@ -139,7 +120,8 @@ class WrapperDict(PersiDict[ValueType]):
             serialization_format=main.wrapped.serialization_format,
         )
         self._main = main
-        self._first_pause = main.wrapped._first_pause
+        self._max_first_backoff = main.wrapped._max_first_backoff
+        self._max_workers = main.wrapped._max_workers
 
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
         return self._main.stat(key)
@@ -170,6 +152,11 @@ class WrapperDict(PersiDict[ValueType]):
     ) -> None:
         self._main.store_many(items, expected)
 
+    def _insert_many(
+        self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
+    ) -> Iterator[bool]:
+        return self._main.insert_many(items)
+
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
         self._main.erase_many(keys)
 
@@ -181,6 +168,9 @@ class WrapperDict(PersiDict[ValueType]):
 
     def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
         return self._main.first_components(prefix)
+
+    def _location(self) -> Location:
+        return self._main.at(self._prefix)._location()
 
 
 def inner(name: str, wrapped: PersiDict[ValueType]) -> Inner[ValueType]:

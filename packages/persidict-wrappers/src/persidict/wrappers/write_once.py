@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import ETagMismatch
 from persidict.core.base import PersiDict
-from persidict.core.conditional import check_transform_arguments
+from persidict.core.conditional import validate_transform_arguments
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import (
     ITEM_NOT_AVAILABLE,
@@ -21,7 +21,7 @@ from persidict.core.flags import (
     KeepCurrentFlag,
 )
 from persidict.core.forks import new_lock
-from persidict.core.guarded import check_flags, holds
+from persidict.core.guarded import holds, validate_flags
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import (
     ConditionalOperationResult,
@@ -30,7 +30,7 @@ from persidict.core.results import (
     TransformingFunction,
     ValueType,
 )
-from persidict.wrappers.wrapper import Answers, InsertMany, WrapperDict, batches, inner
+from persidict.wrappers.wrapper import Answers, WrapperDict, batches, inner
 
 # Items written at a time to a dict that takes several at once, before repeated ones are compared.
 _WRITTEN_AT_ONCE = 256
@@ -130,7 +130,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
         if isinstance(value, Joker):
             super().__setitem__(key, value)
         else:
-            self._write(complete, self._checked_value(value))
+            self._write(complete, self._validate_value(value))
 
     def __delitem__(self, key: NonEmptyPersiDictKey) -> None:
         self._refuse(key)
@@ -152,7 +152,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
             MutationPolicyError: The item exists and the condition holds.
         """
         complete = self._complete(key)
-        check_flags(condition, expected_etag, NEVER_RETRIEVE)
+        validate_flags(condition, expected_etag, NEVER_RETRIEVE)
         _, actual = self._look(complete, expected_etag, NEVER_RETRIEVE)
         if actual is ITEM_NOT_AVAILABLE:
             satisfied = holds(condition, expected_etag, actual)
@@ -171,7 +171,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
         Raises:
             MutationPolicyError: The transformer returns anything else.
         """
-        check_transform_arguments(transformer, n_retries)
+        validate_transform_arguments(transformer, n_retries)
 
         def only_keep(value: Any) -> Any:
             outcome = transformer(value)
@@ -193,23 +193,18 @@ class WriteOnceDict(WrapperDict[ValueType]):
         return twin
 
     def _store_run(self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]) -> None:
-        insert_many = self._main.insert_many
-        if insert_many is None:
+        if self._max_workers == 1:
             for key, value in items:
                 self._write(key, value)
             return
         for batch in batches(items, _WRITTEN_AT_ONCE):
-            self._write_batch(batch, insert_many)
+            self._write_batch(batch)
 
-    def _write_batch(
-        self,
-        batch: list[tuple[NonEmptySafeStrTuple, ValueType]],
-        insert_many: InsertMany[ValueType],
-    ) -> None:
+    def _write_batch(self, batch: list[tuple[NonEmptySafeStrTuple, ValueType]]) -> None:
         repeated = []
         failure: Exception | None = None
         try:
-            for item, is_first in zip(batch, insert_many(batch), strict=True):
+            for item, is_first in zip(batch, self._main.insert_many(batch), strict=True):
                 if not is_first and self._draws():
                     repeated.append(item)
         except Exception as error:  # noqa: BLE001  # raised below, after what came before it

@@ -70,7 +70,7 @@ def known(
             known = {
                 "etag": found.etag,
                 "timestamp": found.timestamp,
-                "bytes": getattr(found, "size", None),
+                "bytes": found.size,
             }
         except KeyError:
             continue  # vanished since it was listed
