@@ -233,7 +233,7 @@ def bench(session: nox.Session) -> None:
             "python", "-m", "pip", "--python", python, "install", "-q", "persidict==0.309.0"
         )
     arguments = ("--python", f"published={python}", *session.posargs)
-    session.run("python", "tests/benchmarks/run.py", *arguments)
+    session.run("python", "-m", "tests.benchmarks.run", *arguments)
     say(session, "the benchmarks ran to their end")
 
 
@@ -241,7 +241,7 @@ def bench(session: nox.Session) -> None:
 def torture(session: nox.Session) -> None:
     """Kill writers, cut the power, break calls and requests, check histories. `-- --minutes 10`."""
     install_editable(session, *group("test"))
-    session.run("python", "tests/torture/run.py", *session.posargs)
+    session.run("python", "-m", "tests.torture.run", *session.posargs)
     say(session, "no promise was broken")
 
 

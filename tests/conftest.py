@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import uuid
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,9 +47,7 @@ def session_moto():
     """An S3 server for the tests of this process."""
     for module in ("persidict.s3", "moto", "flask"):
         pytest.importorskip(module)
-    if str(TESTS / "s3") not in sys.path:
-        sys.path.insert(0, str(TESTS / "s3"))
-    import servers
+    from tests.support import servers
 
     server = servers.Moto()
     yield server
@@ -61,7 +58,8 @@ def session_moto():
 def s3_account(session_moto, monkeypatch):
     """What examples rely on: the environment names a server and an account without buckets."""
     import boto3
-    import servers
+
+    from tests.support import servers
 
     for name in servers.OTHER_ACCOUNTS:
         monkeypatch.delenv(name, raising=False)

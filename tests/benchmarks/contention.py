@@ -1,4 +1,4 @@
-"""Measure `transform_item` under contention: `python tests/benchmarks/contention.py`.
+"""Measure `transform_item` under contention: `python -m tests.benchmarks.contention`.
 
 Workers increment counters for some seconds: all on one key, or each on keys of its own. What is
 said: increments per second of all, the share of the slowest worker in that of the fastest, and
@@ -15,16 +15,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "s3"))
-
-from keeping import keep, machine, today
-from plots import bars
-from slow_s3 import SlowS3
-
 from persidict import ITEM_NOT_AVAILABLE, FileDirDict, LocalDict
+from tests.benchmarks.keeping import keep, machine, today
+from tests.benchmarks.plots import bars
+from tests.support.slow_s3 import SlowS3
 
 WORKERS = (1, 2, 4, 8)
 LEAST_SHARE = 0.25  # of the slowest worker in the fastest's

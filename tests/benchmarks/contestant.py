@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rows import Row
-from stores import STORES
+from tests.benchmarks.rows import Row
+from tests.benchmarks.stores import STORES
 
 
 class Workloads:

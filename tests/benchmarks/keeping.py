@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-KEPT = Path(__file__).resolve().parents[2] / "docs" / "_static"
+FIGURES = Path(__file__).resolve().parent / "results"
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "_static"
 # Between these the README has its table.
 _BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
 _SHOWN = {
@@ -26,11 +27,12 @@ _COLUMNS = {"ours": "persidict", "published": "published 0.309.0", "diskcache": 
 
 def keep(name: str, figures: Any, page: str, plot: str | None = None) -> None:
     """Write figures as JSON, what a page includes as Markdown, and the plot."""
-    KEPT.mkdir(exist_ok=True)
-    (KEPT / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    (KEPT / f"{name}.md").write_text(page.strip() + "\n", encoding="utf-8")
+    FIGURES.mkdir(exist_ok=True)
+    (FIGURES / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    PAGES.mkdir(exist_ok=True)
+    (PAGES / f"{name}.md").write_text(page.strip() + "\n", encoding="utf-8")
     if plot is not None:
-        (KEPT / f"{name}.svg").write_text(plot, encoding="utf-8")
+        (PAGES / f"{name}.svg").write_text(plot, encoding="utf-8")
 
 
 def today() -> str:

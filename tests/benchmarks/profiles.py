@@ -1,4 +1,4 @@
-"""Say where the time goes in what costs most: `python tests/benchmarks/profiles.py [--save]`.
+"""Say where the time goes in what costs most: `python -m tests.benchmarks.profiles [--save]`.
 
 Writes: the time in each system call, ours beside the minimum, and what is left for Python.
 Sub-dicts and counting: how much each step adds. A request to S3: the share of each package.
@@ -21,12 +21,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "s3"))
-
-from keeping import keep, machine, today
-from rows import PREFIXES
-from slow_s3 import SlowS3
-from stores import Minimum, Ours
+from tests.benchmarks.keeping import keep, machine, today
+from tests.benchmarks.rows import PREFIXES
+from tests.benchmarks.stores import Minimum, Ours
+from tests.support.slow_s3 import SlowS3
 
 CALLS = "open close read write stat lstat fstat utime fsync rename replace link unlink"
 KEYS = [f"key{number}" for number in range(5000)]

@@ -1,4 +1,4 @@
-"""Measure our stores beside others: `python tests/benchmarks/run.py [--quick]`.
+"""Measure our stores beside others: `python -m tests.benchmarks.run [--quick]`.
 
 Each contestant is a process of its own, under its own Python where it needs one. All do the same
 workload in turn, in an order that rotates, for several rounds; a figure is the median over the
@@ -17,13 +17,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from asked import Asked
-from keeping import keep, machine, readme_table, replace_measured, today
-from plots import bars
-from rows import Row, rows
+from tests.benchmarks.asked import Asked
+from tests.benchmarks.keeping import keep, machine, readme_table, replace_measured, today
+from tests.benchmarks.plots import bars
+from tests.benchmarks.rows import Row, rows
 
-HERE = Path(__file__).resolve().parent
-README = HERE.parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
 CONTESTANTS = ["minimum", "ours", "published", "diskcache", "zict", "sqlitedict"]
 TMPFS = "/dev/shm"
 LARGE = 100_000
@@ -38,7 +38,14 @@ class Contestant(Asked):
 
     def __init__(self, name: str, python: str, *, items: int, directory: str | None) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=directory)
-        command = [python, str(HERE / "contestant.py"), name, self._directory.name, str(items)]
+        command = [
+            python,
+            "-m",
+            "tests.benchmarks.contestant",
+            name,
+            self._directory.name,
+            str(items),
+        ]
         super().__init__(name, command, environment(name))
         self.version = self.greeting
 
@@ -115,7 +122,7 @@ def import_times(python: dict[str, str], rounds: int) -> dict[str, list[float]]:
                 text=True,
                 check=True,
                 env=environment(name),
-                cwd=HERE,
+                cwd=ROOT,
             )
             times.setdefault(name, []).append(float(done.stdout))
     return times
@@ -211,7 +218,12 @@ def run(
     if options.save:
         figures = {"about": about, "seconds": results}
         size = "-large" if large else ""
-        keep(f"bench-{where}{size}", figures, f"{about}:\n\n{text}", plot(results, work, where))
+        keep(
+            f"bench-{where}{size}",
+            figures,
+            f"{about}:\n\n{text}",
+            None if large else plot(results, work, where),
+        )
         if where == "disk" and not large:
             replace_measured(README, readme_table(results, about))
     return [f"{where}, {items:,} items: {line}" for line in above]
@@ -220,7 +232,7 @@ def run(
 def script(name: str, *arguments: str) -> int:
     """Run another benchmark, in a process of its own."""
     return subprocess.run(
-        [sys.executable, str(HERE / f"{name}.py"), *arguments], check=False
+        [sys.executable, "-m", f"tests.benchmarks.{name}", *arguments], cwd=ROOT, check=False
     ).returncode
 
 
@@ -237,7 +249,7 @@ def main() -> int:
     parser.add_argument(
         "--save",
         action="store_true",
-        help="keep figures, table and plot in docs/_static, and the README's table",
+        help="keep the figures, and the tables and plots in README and documentation",
     )
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--scale", action="store_true", help="a million items; see scale.py")

@@ -1,4 +1,4 @@
-"""Measure S3 dicts beside bare boto3: `python tests/benchmarks/s3_bulk.py [--quick]`.
+"""Measure S3 dicts beside bare boto3: `python -m tests.benchmarks.s3_bulk [--quick]`.
 
 The server is a process of its own that answers each request after 20 ms, so that what is measured
 is the client. What is compared takes turns in every round; a ratio is the median of the rounds'.
@@ -15,19 +15,16 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "s3"))
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from keeping import keep, machine, today
-from plots import bars
-from slow_s3 import SlowS3
 
 from persidict import BasicS3Dict, S3Dict
+from tests.benchmarks.keeping import keep, machine, today
+from tests.benchmarks.plots import bars
+from tests.support.slow_s3 import SlowS3
 
 LATENCY = 0.02
 FASTER = 10.0  # than one by one

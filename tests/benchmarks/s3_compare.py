@@ -1,4 +1,4 @@
-"""Compare on S3, by requests and time: `python tests/benchmarks/s3_compare.py [--quick]`.
+"""Compare on S3, by requests and time: `python -m tests.benchmarks.s3_compare [--quick]`.
 
 Contestants are processes that take turns at one server: moto's, in a process of its own, behind a
 layer that counts requests and answers each only after 20 ms. Requests are exact; times include
@@ -12,15 +12,11 @@ import multiprocessing
 import os
 import statistics
 import sys
-from pathlib import Path
 from typing import Any
 
-from asked import Asked
-from keeping import keep, machine, today
-from plots import bars
-
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "s3"))
+from tests.benchmarks.asked import Asked
+from tests.benchmarks.keeping import keep, machine, today
+from tests.benchmarks.plots import bars
 
 LATENCY = 0.02
 ONE = "get get_unchanged get_missing contains etag set setdefault_hit setdefault_miss set_if_same"
@@ -33,7 +29,7 @@ NO_REQUESTS = ("100-continue", "dropped")
 
 def serve(pipe: Any) -> None:
     """Run the server; set latency and report counts as the pipe says."""
-    from servers import Moto
+    from tests.support.servers import Moto
 
     server = Moto()
     pipe.send(server.url)
@@ -74,7 +70,9 @@ class Contestant(Asked):
         variables |= {"AWS_EC2_METADATA_DISABLED": "true"}
         if name in PUBLISHED:
             variables.pop("PYTHONPATH", None)
-        super().__init__(name, [python, str(HERE / "s3_contestant.py"), name, url], variables)
+        super().__init__(
+            name, [python, "-m", "tests.benchmarks.s3_contestant", name, url], variables
+        )
 
     def seconds(self, operation: str) -> float:
         """Let it do something."""

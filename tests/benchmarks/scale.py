@@ -1,4 +1,4 @@
-"""Measure how cost grows with the number of items: `python tests/benchmarks/scale.py [--items N]`.
+"""Measure how cost grows with the number of items: `python -m tests.benchmarks.scale [--items N]`.
 
 Each row is a process of its own: one store of one size, ours or the minimum of system calls, with
 keys that are flat or nested. What the kernel itself costs more in a large directory shows in the
@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from keeping import keep, machine, today
-from plots import bars
+from tests.benchmarks.keeping import keep, machine, today
+from tests.benchmarks.plots import bars
 
 FAN_OUT = 1000  # items below one prefix, where keys are nested
 READS = 5000
@@ -163,7 +163,16 @@ def main() -> int:
         for shape in options.shapes:
             for name in ("ours", "minimum"):
                 place = ("--directory", options.directory) if options.directory else ()
-                command = (sys.executable, __file__, "--store", name, shape, str(items), *place)
+                command = (
+                    sys.executable,
+                    "-m",
+                    __spec__.name,
+                    "--store",
+                    name,
+                    shape,
+                    str(items),
+                    *place,
+                )
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 rows.append(
                     {"name": name, "shape": shape, "items": items} | json.loads(done.stdout)

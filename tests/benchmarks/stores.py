@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
-from rows import PREFIXES, SMALL
+from tests.benchmarks.rows import PREFIXES, SMALL
 
 
 class Minimum:

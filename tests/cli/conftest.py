@@ -5,12 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "s3"))
 
 
 class Finished(NamedTuple):

@@ -182,7 +182,7 @@ def bucket_fixture():
     pytest.importorskip("moto")
     pytest.importorskip("boto3")
     pytest.importorskip("persidict.s3")
-    import servers
+    from tests.support import servers
 
     before = dict(os.environ)
     servers.set_credentials()

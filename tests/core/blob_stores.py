@@ -16,7 +16,7 @@ class Canary:
     """Runs code when it is unpickled: it makes `CANARY` longer."""
 
     def __reduce__(self):
-        return exec, ("import blob_stores\nblob_stores.CANARY.append('I ran')",)
+        return exec, (f"from {__name__} import CANARY\nCANARY.append('I ran')",)
 
 
 class MemoryBlobs(BlobDict):

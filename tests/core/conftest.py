@@ -1,11 +1,6 @@
-"""The same examples in every run, however slow the machine is; `blob_stores` importable."""
-
-import sys
-from pathlib import Path
+"""The same examples in every run, however slow the machine is."""
 
 from hypothesis import HealthCheck, settings
-
-sys.path.insert(0, str(Path(__file__).parent))  # test directories are no packages
 
 settings.register_profile(
     "steady",

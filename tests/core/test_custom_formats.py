@@ -6,10 +6,10 @@ import uuid
 import zlib
 
 import pytest
-from blob_stores import MemoryBlobs
 
 from persidict import DecodingError, EmptyDict, EncodingError, LocalDict, register_format
 from persidict.core import NonEmptySafeStrTuple
+from tests.core.blob_stores import MemoryBlobs
 
 
 def encode_rows(rows):

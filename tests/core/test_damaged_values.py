@@ -4,10 +4,10 @@ import decimal
 import random
 
 import pytest
-from blob_stores import MemoryBlobs
 
 from persidict.core import DecodingError, NonEmptySafeStrTuple
 from persidict.core._codecs.registry import codec_for
+from tests.core.blob_stores import MemoryBlobs
 
 K = NonEmptySafeStrTuple("k")
 VALUES = [

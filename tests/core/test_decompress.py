@@ -7,9 +7,9 @@ import tracemalloc
 import zlib
 
 import pytest
-from blob_stores import MemoryBlobs
 
 from persidict.core import DecodingError, EncodingError, NonEmptySafeStrTuple
+from tests.core.blob_stores import MemoryBlobs
 
 K = NonEmptySafeStrTuple("k")
 MB = 1 << 20

@@ -5,14 +5,16 @@ import math
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
-from blob_stores import CANARY, MemoryBlobs
 from hypothesis import given
 from hypothesis import strategies as st
 
 from persidict.core import DecodingError, EncodingError, NonEmptySafeStrTuple
+from tests.core.blob_stores import CANARY, MemoryBlobs
 
+ROOT = Path(__file__).parents[2]
 K = NonEmptySafeStrTuple("k")
 
 
@@ -98,7 +100,7 @@ HOSTILE = [
     {
         "py/reduce": [
             {"py/function": "builtins.exec"},
-            {"py/tuple": ["import blob_stores; blob_stores.CANARY.append(1)"]},
+            {"py/tuple": ["from tests.core.blob_stores import CANARY; CANARY.append(1)"]},
         ]
     },
     {"py/object": "subprocess.Popen"},
@@ -145,7 +147,7 @@ def test_only_json_and_text_can_promise_it():
 def test_jsonpickle_is_never_imported():
     program = """
         import sys
-        from blob_stores import MemoryBlobs
+        from tests.core.blob_stores import MemoryBlobs
         from persidict.core import PersiDictError, NonEmptySafeStrTuple
         d = MemoryBlobs(serialization_format="json", object_tags=False)
         d["a"] = {"b": [1, float("nan"), 2**70]}
@@ -164,12 +166,4 @@ def test_jsonpickle_is_never_imported():
             pass
         assert "jsonpickle" not in sys.modules
     """
-    path = next(entry for entry in sys.path if entry.endswith("core"))
-    subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; sys.path.append({path!r})\n{textwrap.dedent(program)}",
-        ],
-        check=True,
-    )
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True, cwd=ROOT)

@@ -3,9 +3,9 @@
 import sys
 
 import pytest
-from blob_stores import MemoryBlobs
 
 from persidict.core._codecs import json_codec as json_text
+from tests.core.blob_stores import MemoryBlobs
 
 
 class Greedy:

@@ -5,9 +5,9 @@ import json
 import pickle
 
 import pytest
-from blob_stores import CANARY, Canary, MemoryBlobs
 
 from persidict.core import DecodingError, NonEmptySafeStrTuple, SigningKeys
+from tests.core.blob_stores import CANARY, Canary, MemoryBlobs
 
 KEY = b"0123456789abcdef"
 OTHER = b"fedcba9876543210"

@@ -4,7 +4,6 @@ import doctest
 import os
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,6 @@ from persidict.core._cli.parser import main  # noqa: E402  # if all is there
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-sys.path.insert(0, str(ROOT / "tests" / "s3"))
 
 
 def commands_of(page):
@@ -41,7 +39,7 @@ def server_fixture(monkeypatch):
     """Make moto's server the one that is meant where none is named."""
     pytest.importorskip("moto")
     pytest.importorskip("persidict.s3")
-    import servers
+    from tests.support import servers
 
     before = dict(os.environ)
     servers.set_credentials()

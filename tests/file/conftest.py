@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # modules beside the tests
-
 _WORKERS = Path(__file__).with_name("workers.py")
 
 

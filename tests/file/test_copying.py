@@ -2,24 +2,15 @@
 
 import multiprocessing
 import os
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from persidict import BackendError, DecodingError, FileDirDict, LocalDict, describe
+from tests.support import opening_workers
 
 pytest.importorskip("orjson")
-
-
-@pytest.fixture(name="workers")
-def workers_fixture(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    import opening_workers
-
-    yield opening_workers
-    del sys.modules["opening_workers"]
 
 
 def age(store, seconds=60):
@@ -37,14 +28,16 @@ def stores_fixture(tmp_path):
     return source, target
 
 
-def test_two_processes_copy_and_a_third_writes(stores, workers):
+def test_two_processes_copy_and_a_third_writes(stores):
     source, target = stores
     source.update({("k", f"{number}"): number for number in range(200)})
     contested = [("k", f"{number}") for number in range(0, 200, 10)]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(3, mp_context=context) as pool:
-        writes = pool.submit(workers.increment, describe(target), contested, 100)
-        copies = [pool.submit(workers.copy, describe(source), describe(target)) for _ in range(2)]
+        writes = pool.submit(opening_workers.increment, describe(target), contested, 100)
+        copies = [
+            pool.submit(opening_workers.copy, describe(source), describe(target)) for _ in range(2)
+        ]
         writes.result(120)
         found = [copy.result(120) for copy in copies]
     assert len(target) == 200

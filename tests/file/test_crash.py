@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from crashes import apply, contents_after, fork, kill_self, killed, plan_of
 
 from persidict import ITEM_NOT_AVAILABLE
+from tests.support.crashes import apply, contents_after, fork, kill_self, killed, plan_of
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has neither fork nor SIGKILL"

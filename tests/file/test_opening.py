@@ -15,20 +15,12 @@ import pytest
 
 import persidict
 from persidict import EmptyDict, FileDirDict, describe, open_store
+from tests.support import opening_workers
 
 pytest.importorskip("orjson")
 
 SECRET = b"a secret of 26 characters."
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture(name="workers")
-def workers_fixture(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    import opening_workers
-
-    yield opening_workers
-    del sys.modules["opening_workers"]
 
 
 def wrappers():
@@ -149,17 +141,19 @@ def test_the_secret_is_asked_for(make, tmp_path):
         open_store(through_json(make(tmp_path)))
 
 
-def test_other_processes(tmp_path, workers):
+def test_other_processes(tmp_path):
     """A pool that is fed by pickle, and a process that is started with arguments."""
     makers = [make_files, make_signed_subdict, make_cached_subdict, make_write_once]
     with ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
         for make in makers:
             d = make(tmp_path / make.__name__)
             d["a"] = ["value", 1]
-            found = pool.submit(workers.read, describe(d), "a", given_for(make)).result(60)
+            found = pool.submit(opening_workers.read, describe(d), "a", given_for(make)).result(60)
             assert found == (["value", 1], repr(d))
     ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=workers.read_over_a_pipe, args=(through_json(d), "a", theirs))
+    process = SPAWN.Process(
+        target=opening_workers.read_over_a_pipe, args=(through_json(d), "a", theirs)
+    )
     process.start()
     theirs.close()
     with ours:

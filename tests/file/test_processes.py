@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import importlib
 import json
 import multiprocessing
 import os
@@ -17,6 +16,7 @@ import pytest
 
 from persidict import ITEM_NOT_AVAILABLE, BackendError, FileDirDict, LocalDict, describe
 from persidict.file import directory
+from tests.file import pool_jobs
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
@@ -190,10 +190,8 @@ def test_one_handle_in_many_tasks(tmp_path):
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 @pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "expiring"])
-def test_workers_open_the_store_by_its_description(tmp_path, monkeypatch, method, wrapped):
+def test_workers_open_the_store_by_its_description(tmp_path, method, wrapped):
     wrappers = pytest.importorskip("persidict.wrappers") if wrapped else None
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    pool_jobs = importlib.import_module("pool_jobs")
     d = FileDirDict(base_dir=tmp_path, durable=False)
     store = wrappers.ExpiringDict(wrapped_dict=d, max_age=1e6) if wrapped else d
     description = json.loads(json.dumps(describe(store)))

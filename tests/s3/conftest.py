@@ -5,16 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import random
-import sys
 import uuid
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # modules beside the tests, also for child processes
-
-import servers
+from tests.support import servers
 
 servers.set_credentials()
 

@@ -10,13 +10,13 @@ import uuid
 
 import pytest
 from botocore.config import Config
-from slow_s3 import SlowS3
 
 from persidict.core import BackendError, LocalDict, MutationPolicyError
 from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.s3.parallel import ordered_map
 from persidict.s3.requests import Found, ObjectStore, Page
 from persidict.wrappers import MutableDictCached, WriteOnceDict
+from tests.support.slow_s3 import SlowS3
 
 WORKERS = 8
 ROUNDS = 5

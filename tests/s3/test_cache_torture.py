@@ -4,9 +4,10 @@ import itertools
 import os
 from contextlib import closing
 
-import cache_torture
 import pytest
-from cache_torture import BUCKETS, KEYS, Book, Checker, read_all_ways, value_of
+
+from tests.s3 import cache_torture
+from tests.s3.cache_torture import BUCKETS, KEYS, Book, Checker, read_all_ways, value_of
 
 # The short form only shows that it works; the session `s3-real` has the time to search.
 SECONDS = os.environ.get("PERSIDICT_TORTURE_SECONDS")

@@ -1,10 +1,10 @@
 """How many requests a deletion takes on each server."""
 
 import pytest
-from proxy import Proxy
 
 from persidict.core import ETAG_IS_THE_SAME
 from persidict.s3 import BasicS3Dict, S3Dict
+from tests.s3.proxy import Proxy
 
 
 @pytest.mark.parametrize("kind", ["basic", "cached"])

@@ -10,10 +10,10 @@ from contextlib import nullcontext
 from itertools import chain, repeat
 
 import pytest
-import s3_workers
-from proxy import Proxy, RandomFaults
 
 from persidict.s3 import BasicS3Dict
+from tests.s3 import s3_workers
+from tests.s3.proxy import Proxy, RandomFaults
 
 SMALL, FULL = (4, 12), (8, 50)
 SHARE = 0.08

@@ -321,7 +321,7 @@ def test_both_dicts_see_each_others_items(moto_place, tmp_path):
 
 def test_a_racy_server_is_found_out(moto_place, tmp_path):
     """Negative control: without the lock around moto, inserts have several winners at times."""
-    import servers
+    from tests.support import servers
 
     racy = servers.Moto(atomic=False)
     inside = threading.Barrier(2)

@@ -2,10 +2,8 @@
 
 import json
 import multiprocessing
-import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from urllib.parse import quote
 
 import boto3
@@ -21,6 +19,7 @@ from persidict import (
     describe,
     open_store,
 )
+from tests.support import opening_workers
 
 
 def through_json(store):
@@ -75,17 +74,13 @@ def test_credentials_in_the_address_are_left_out(moto_place, moto):
     assert open_store(description, endpoint_url=moto.url).endpoint_url == moto.url
 
 
-def test_another_process(make, monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "file")
-    import opening_workers
-
+def test_another_process(make):
     d = make()
     d["x"] = {"loss": 0.25}
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
         found = pool.submit(opening_workers.read, through_json(d), "x", {}).result(120)
     assert found == ({"loss": 0.25}, repr(d))
-    del sys.modules["opening_workers"]
 
 
 def test_urls(moto_place, tmp_path):

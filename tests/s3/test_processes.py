@@ -8,11 +8,11 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
-import s3_workers
 
 from persidict import describe
 from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.s3 import client as client_module
+from tests.s3 import s3_workers
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-import clients
-
 from persidict import ANY_ETAG, ITEM_NOT_AVAILABLE, VALUE_NOT_RETRIEVED, FileDirDict
 from persidict.core.backend import ETagMismatch
 from persidict.wrappers import MutableDictCached
+from tests.torture import clients
 
 
 class RacyDict(FileDirDict):

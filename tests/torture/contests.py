@@ -12,9 +12,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import clients
-from histories import find_violations, read_notes
-from plans import KEYS, Plan
+from tests.torture import clients
+from tests.torture.histories import find_violations, read_notes
+from tests.torture.plans import KEYS, Plan
 
 # A contest takes a second or two; what takes so long hangs.
 _PATIENCE = 300

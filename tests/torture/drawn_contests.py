@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from contests import Contest, Verdict
-from plans import ALL, EXACT_IN_SPITE_OF_LOST_ANSWERS, KEYS, draw_plan
+from tests.torture.contests import Contest, Verdict
+from tests.torture.plans import ALL, EXACT_IN_SPITE_OF_LOST_ANSWERS, KEYS, draw_plan
 
 __all__ = ["KEYS", "OPERATIONS", "Drawn", "on_files", "on_s3"]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from linearizability import (
+from tests.torture.linearizability import (
     ABSENT,
     ANYTHING,
     PRESENT,

@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crashes import apply, contents_after, fork, killed, plan_of
-
 from persidict import FileDirDict
+from tests.support.crashes import apply, contents_after, fork, killed, plan_of
 
 CLEAR = "clear"
 _STEPS = 12

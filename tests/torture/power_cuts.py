@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from power_loss import DiesNow, Disk, Recorder, materialise
-
 from persidict import ITEM_NOT_AVAILABLE, BackendError, FileDirDict
+from tests.torture.power_loss import DiesNow, Disk, Recorder, materialise
 
 KEYS = [("a",), ("x", "b"), ("x", "c"), ("x", "y", "d"), ("e",)]
 # What writers that don't sync write, in the same directories: it may be halved.

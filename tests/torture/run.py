@@ -21,15 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.extend(str(Path(__file__).parents[1] / part) for part in ("file", "s3"))
-
-import drawn_contests
 import pytest
-import servers
-from contests import Verdict
-from file_faults import ERRORS, OPERATIONS, FailingCalls, fail_everywhere
-from kills import kill_writers
-from power_cuts import cut_power
+
+from tests.support import servers
+from tests.torture import drawn_contests
+from tests.torture.contests import Verdict
+from tests.torture.file_faults import ERRORS, OPERATIONS, FailingCalls, fail_everywhere
+from tests.torture.kills import kill_writers
+from tests.torture.power_cuts import cut_power
 
 _KILLED_WRITERS = 25
 # What takes less time than the others is done more often.

@@ -9,9 +9,8 @@ import pytest
 
 pytest.importorskip("persidict.file")
 
-from file_faults import ERRORS, OPERATIONS, FailingCalls, fail_everywhere
-
 from persidict import BackendError, FileDirDict
+from tests.torture.file_faults import ERRORS, OPERATIONS, FailingCalls, fail_everywhere
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other calls")
 

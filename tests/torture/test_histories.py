@@ -6,9 +6,17 @@ import pytest
 
 pytest.importorskip("persidict.file")
 
-import drawn_contests
-from contests import Contest
-from linearizability import ABSENT, ANYTHING, PRESENT, Operation, Same, exactly, find_violation
+from tests.torture import drawn_contests
+from tests.torture.contests import Contest
+from tests.torture.linearizability import (
+    ABSENT,
+    ANYTHING,
+    PRESENT,
+    Operation,
+    Same,
+    exactly,
+    find_violation,
+)
 
 A = ["a"]
 
@@ -130,20 +138,26 @@ def contest(tmp_path):
 
 def test_a_racy_store_is_caught(contest, tmp_path):
     plan = [{"do": "transform_item", "key": A, "becomes": "value"}]
-    verdict = contest([plan] * 6, "broken_stores.RacyDict", base_dir=str(tmp_path / "store"))
+    verdict = contest(
+        [plan] * 6, "tests.torture.broken_stores.RacyDict", base_dir=str(tmp_path / "store")
+    )
     assert "no order explains it" in "".join(verdict.problems)
 
 
 def test_two_winners_are_caught(contest, tmp_path):
     plan = [{"do": "setdefault_if", "key": A}]
-    verdict = contest([plan] * 2, "broken_stores.RacyDict", base_dir=str(tmp_path / "store"))
+    verdict = contest(
+        [plan] * 2, "tests.torture.broken_stores.RacyDict", base_dir=str(tmp_path / "store")
+    )
     assert "no order explains it" in "".join(verdict.problems)
 
 
 def test_half_a_value_is_caught(contest, tmp_path):
     write = [{"do": "set", "key": A, "size": 50}]
     read = [{"do": "meet"}, {"do": "get", "key": A}, {"do": "meet"}]
-    verdict = contest([write, read], "broken_stores.TearingDict", base_dir=str(tmp_path / "store"))
+    verdict = contest(
+        [write, read], "tests.torture.broken_stores.TearingDict", base_dir=str(tmp_path / "store")
+    )
     assert "an error without a fault" in "".join(verdict.problems)
 
 
@@ -153,7 +167,7 @@ def test_a_stale_cache_is_caught(contest, tmp_path):
     first = [{"do": "set", "key": A}, *reader]
     verdict = contest(
         [first, writer],
-        "broken_stores.open_stale_cache",
+        "tests.torture.broken_stores.open_stale_cache",
         base_dir=str(tmp_path / "store"),
         cache_dir=lambda n: str(tmp_path / f"cache{n}"),
     )
@@ -161,7 +175,7 @@ def test_a_stale_cache_is_caught(contest, tmp_path):
 
 
 def test_a_shared_etag_is_caught(contest):
-    from histories import find_violations
+    from tests.torture.histories import find_violations
 
     times = {"called": 1, "returned": 2}
     seen = [
@@ -184,7 +198,7 @@ def test_files(seed, tmp_path):
 def test_s3(store, faulty, tmp_path):
     pytest.importorskip("persidict.s3")
     pytest.importorskip("moto")
-    import servers
+    from tests.support import servers
 
     moto = servers.Moto()
     try:

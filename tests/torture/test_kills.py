@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("persidict.file")
 
-from kills import kill_writers
+from tests.torture.kills import kill_writers
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows has neither fork nor SIGKILL"

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("persidict.file")
 
-from power_cuts import SKIPPED, cut_power, skip_fsync
+from tests.torture.power_cuts import SKIPPED, cut_power, skip_fsync
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it patches what Linux does")
 

@@ -1,5 +1,4 @@
 import pytest
-from wrapper_doubles import broken, taken, watched
 
 from persidict.core import (
     ANY_ETAG,
@@ -12,6 +11,7 @@ from persidict.core import (
     MutationPolicyError,
 )
 from persidict.wrappers import AppendOnlyDictCached
+from tests.wrappers.wrapper_doubles import broken, taken, watched
 
 
 @pytest.fixture(name="calls")

@@ -1,6 +1,7 @@
 """Digests of arguments: the same everywhere for the same, and different for what differs."""
 
 import copy
+import importlib.util
 import json
 import math
 import os
@@ -12,18 +13,27 @@ from dataclasses import make_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal, localcontext
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
-import digest_samples
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from persidict.wrappers import stable_digest
 
+
+def load_samples():
+    """Load them under the name that they have as a script: it is part of the digests of classes."""
+    path = Path(__file__).with_name("digest_samples.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+digest_samples = load_samples()
 GROUPS = ["plain"]
-if find_spec("numpy") and find_spec("pandas"):
+if importlib.util.find_spec("numpy") and importlib.util.find_spec("pandas"):
     GROUPS.append("arrays")
 try:
     digest_samples.zones()

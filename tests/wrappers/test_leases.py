@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from wrapper_doubles import Watched, broken
 
 from persidict.core import BackendError, LocalBackend, LocalDict, NonEmptySafeStrTuple
 from persidict.wrappers import memoize
 from persidict.wrappers._memoize.leases import Leases, Watch
+from tests.wrappers.wrapper_doubles import Watched, broken
 
 KEY = NonEmptySafeStrTuple("job")
 

@@ -12,7 +12,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from wrapper_doubles import Watched, broken, taken, watched
 
 from persidict.core import (
     DecodingError,
@@ -22,6 +21,7 @@ from persidict.core import (
     NonEmptySafeStrTuple,
 )
 from persidict.wrappers import WriteOnceDict, memoize
+from tests.wrappers.wrapper_doubles import Watched, broken, taken, watched
 
 computed = Counter()
 

@@ -2,7 +2,6 @@ import logging
 import random
 
 import pytest
-from wrapper_doubles import Watched, broken, taken, watched
 
 from persidict.core import (
     ANY_ETAG,
@@ -18,6 +17,7 @@ from persidict.core import (
     PersiDict,
 )
 from persidict.wrappers import MutableDictCached
+from tests.wrappers.wrapper_doubles import Watched, broken, taken, watched
 
 KEYS = [str(i) for i in range(600)]
 # Operations on the key "a" that can find out that main doesn't have it.

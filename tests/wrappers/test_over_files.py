@@ -109,9 +109,8 @@ def test_cache_directory_can_not_be_made(tmp_path):
 
 
 _WORKER = """
-import pathlib, sys
-sys.path[:0] = [{tests!r}]
-from test_over_files import make_cached
+import pathlib
+from tests.wrappers.test_over_files import make_cached
 d = make_cached(pathlib.Path({directory!r}))
 for number in range(40):
     d.transform_item("count", transformer=lambda n: n + 1, n_retries=None)
@@ -124,7 +123,7 @@ for number in range(40):
 def test_processes_share_main_and_caches(tmp_path):
     d = make_cached(tmp_path)
     d["count"] = 0
-    script = _WORKER.format(tests=os.path.dirname(__file__), directory=str(tmp_path))
+    script = _WORKER.format(directory=str(tmp_path))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     workers = [subprocess.Popen([sys.executable, "-c", script], env=environment) for _ in range(3)]
     assert [worker.wait() for worker in workers] == [0, 0, 0]

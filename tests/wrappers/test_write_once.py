@@ -3,7 +3,6 @@ import random
 import sys
 
 import pytest
-from wrapper_doubles import taken, watched
 
 from persidict.core import (
     ANY_ETAG,
@@ -16,6 +15,7 @@ from persidict.core import (
     MutationPolicyError,
 )
 from persidict.wrappers import WriteOnceDict
+from tests.wrappers.wrapper_doubles import taken, watched
 
 
 @pytest.fixture(name="calls")

@@ -5,16 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
 # The demo starts the real server in the same way.
-sys.path.insert(0, str(Path(__file__).parents[2] / "demo"))
-
-from seaweedfs import CREDENTIALS, NotInstalledError, SeaweedFS, find_binary
+from demo.seaweedfs import CREDENTIALS, NotInstalledError, SeaweedFS, find_binary
 
 __all__ = [
     "CREDENTIALS",
