@@ -1,7 +1,8 @@
 """Stores of bytes: how values reach `_put`."""
 
 import pytest
-from blob_stores import MemoryBlobs
+
+from tests.core.blob_stores import MemoryBlobs
 
 
 class Recording(MemoryBlobs):
