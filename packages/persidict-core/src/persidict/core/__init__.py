@@ -42,15 +42,17 @@ from persidict.core.flags import (
     RetrieveValueFlag,
     ValueNotRetrievedFlag,
 )
+from persidict.core.key_components import (
+    decode_key_component,
+    encode_key_component,
+    get_safe_chars,
+    replace_unsafe_chars,
+)
 from persidict.core.keys import (
     NonEmptyPersiDictKey,
     NonEmptySafeStrTuple,
     PersiDictKey,
     SafeStrTuple,
-    decode_key_component,
-    encode_key_component,
-    get_safe_chars,
-    replace_unsafe_chars,
 )
 from persidict.core.local import LocalBackend, LocalDict
 from persidict.core.results import (

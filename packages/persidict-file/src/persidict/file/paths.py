@@ -15,7 +15,7 @@ import os
 import re
 from functools import lru_cache, partial
 
-from persidict.core.keys import (
+from persidict.core.key_components import (
     COMPONENT_PATTERN,
     MAX_COMPONENT_LENGTH,
     get_safe_chars,

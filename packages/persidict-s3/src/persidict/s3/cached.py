@@ -9,7 +9,7 @@ from typing import Any
 from botocore.config import Config
 
 from persidict.core._codecs.signing import SigningKey, SigningKeys
-from persidict.core.keys import replace_unsafe_chars
+from persidict.core.key_components import replace_unsafe_chars
 from persidict.core.results import ValueType
 from persidict.file import FileDirDict
 from persidict.s3.basic import BasicS3Dict

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from persidict.core.keys import NonEmptySafeStrTuple, is_component, trusted_key
+from persidict.core.key_components import is_component
+from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 
 
 def with_slash(root_prefix: str) -> str:

@@ -22,7 +22,8 @@ from typing import (
 )
 
 from persidict.core.base import PersiDict
-from persidict.core.keys import MAX_COMPONENT_LENGTH, NonEmptySafeStrTuple, encode_key_component
+from persidict.core.key_components import MAX_COMPONENT_LENGTH, encode_key_component
+from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.wrappers._memoize.calls import Call, Results
 from persidict.wrappers._memoize.digests import digest_of, importable_module, stable_digest
 from persidict.wrappers._memoize.leases import Leases, check_lease_store
