@@ -62,8 +62,8 @@ def group(name: str) -> list[str]:
 
 def part(distribution: str) -> str | None:
     """Return the import name under `persidict` of a distribution's part, if it holds code."""
-    found = list((PACKAGES / distribution / "src" / "persidict").glob("*/__init__.py"))
-    return found[0].parent.name if found else None
+    name = distribution.removeprefix("persidict-")
+    return name if (PACKAGES / distribution / "src" / "persidict" / name).is_dir() else None
 
 
 def parts() -> list[str]:
@@ -184,7 +184,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the installed packages and `tests/typing` with mypy (strict) and pyright."""
     install_editable(session, *group("types"))
-    packages = [arg for name in parts() for arg in ("-p", f"persidict.{name}")]
+    packages = [arg for name in (*parts(), "aio") for arg in ("-p", f"persidict.{name}")]
     session.run("mypy", *packages)
     if any((ROOT / "tests" / "typing").glob("*.py")):
         session.run("mypy", "tests/typing")
