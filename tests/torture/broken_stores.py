@@ -47,7 +47,7 @@ class StaleCache(MutableDictCached):
 
     def _load(self, key, known):
         try:
-            value, stat = self._data.load(key, None)
+            value, stat = self.data_cache._load(key, None)
         except KeyError:
             return super()._load(key, known)
         return (VALUE_NOT_RETRIEVED if stat.etag == known else value), stat

@@ -7,6 +7,8 @@ import pytest
 
 from persidict.core import LocalDict
 from persidict.wrappers import MutableDictCached
+from persidict.wrappers.paired_entries import PairedEntries
+from persidict.wrappers.write_through import MISSING
 
 
 class Killed(BaseException):
@@ -186,21 +188,36 @@ def test_a_process_dies_between_two_steps(names, steps):
     assert first_wrong(names, kill=(0, steps)) is None
 
 
-class Unbound(MutableDictCached):
-    """The mistake that the binding is there to prevent: any cached value is the certified one."""
+class WithEntries(MutableDictCached):
+    """A cache whose entries are handled by `entries_type`."""
 
-    def _cached(self, key, certificate):
-        return self._data.load(key, None)[0]
+    entries_type = PairedEntries
+
+    def __init__(self, *, main_dict, data_cache, etag_cache):
+        super().__init__(main_dict=main_dict, data_cache=data_cache, etag_cache=etag_cache)
+        self._entries = self.entries_type(main_dict, data_cache, etag_cache)
 
 
-class Unasked(MutableDictCached):
-    """Another one: what is cached is taken for current."""
+class UnboundEntries(PairedEntries):
+    """The mistake that the binding prevents: any cached value counts as the validated one."""
+
+    def value(self, key, validator):
+        found = self.data.load(key)
+        return MISSING if found is None else found[0]
+
+
+class Unbound(WithEntries):
+    entries_type = UnboundEntries
+
+
+class Unasked(WithEntries):
+    """Another mistake: a cached value counts as current."""
 
     def _load(self, key, known):
-        certificate = self._certificate(key)
-        if certificate is None:
+        found = self._entries.find(key, None)
+        if found is None:
             return super()._load(key, known)
-        return self._cached(key, certificate), self._main.stat(key)
+        return found.value, self._main._stat(key)
 
 
 @pytest.mark.parametrize("wrapper", [Unbound, Unasked])
@@ -213,11 +230,12 @@ def test_the_search_finds_unordered_writes():
 
 
 def test_the_search_finds_what_a_death_leaves_behind():
-    class MainLast(MutableDictCached):
-        def _store(self, key, value, expected):
-            self._data.store(key, value, expected)
-            return super()._store(key, value, expected)
+    class MainLast(UnboundEntries):
+        def write(self, key, value, expected):
+            self.data.store(key, value)
+            return super().write(key, value, expected)
 
-        _cached = Unbound._cached
+    class CacheFirst(WithEntries):
+        entries_type = MainLast
 
-    assert first_wrong(("write", "read"), MainLast, kill=(0, 1)) is not None
+    assert first_wrong(("write", "read"), CacheFirst, kill=(0, 1)) is not None

@@ -13,11 +13,13 @@ from persidict.core.key_components import replace_unsafe_chars
 from persidict.core.results import ValueType
 from persidict.file import FileDirDict
 from persidict.s3.basic import BasicS3Dict
-from persidict.wrappers import AppendOnlyDictCached, MutableDictCached
-from persidict.wrappers.wrapper import Inner, WrapperDict
+from persidict.wrappers import AppendOnlyDictCached
+from persidict.wrappers.byte_entries import ByteEntries
+from persidict.wrappers.revalidating_cache import RevalidatingCache
+from persidict.wrappers.wrapper import ForwardingDict
 
 
-class S3Dict(WrapperDict[ValueType]):
+class S3Dict(ForwardingDict[ValueType]):
     """A persistent dict in an S3 bucket with a cache of its values in local files.
 
     It holds the same items as a `BasicS3Dict` with the same settings. A value is transferred only
@@ -108,38 +110,8 @@ class S3Dict(WrapperDict[ValueType]):
         self.digest_len = digest_len
         self.max_cached_items = max_cached_items
         self.max_cached_bytes = max_cached_bytes
-        directory = os.path.join(self.base_dir, _cache_name(self._basic))
-        # What is lost with a power cut is only a copy.
-        data_cache: FileDirDict[ValueType] = FileDirDict(
-            base_dir=os.path.join(directory, "data"),
-            serialization_format=serialization_format,
-            append_only=append_only,
-            digest_len=digest_len,
-            base_class_for_values=base_class_for_values,
-            durable=False,
-            signing_key=self._basic.signing_key,
-            object_tags=object_tags,
-            max_inflated_bytes=max_inflated_bytes,
-        )
-        cached: WrapperDict[ValueType]
-        if append_only:
-            cached = AppendOnlyDictCached(main_dict=self._basic, data_cache=data_cache)
-        else:
-            etag_cache: FileDirDict[str] = FileDirDict(
-                base_dir=os.path.join(directory, "etags"),
-                serialization_format="txt",
-                digest_len=digest_len,
-                base_class_for_values=str,
-                durable=False,
-            )
-            cached = MutableDictCached(
-                main_dict=self._basic,
-                data_cache=data_cache,
-                etag_cache=etag_cache,
-                max_cached_items=max_cached_items,
-                max_cached_bytes=max_cached_bytes,
-            )
-        super().__init__(Inner(cached))
+        directory = os.path.join(self.base_dir, _cache_name(self._basic, digest_len))
+        super().__init__(self._cached(directory))
 
     @property
     def main_dict(self) -> BasicS3Dict[ValueType]:
@@ -215,19 +187,47 @@ class S3Dict(WrapperDict[ValueType]):
         """Tell whether there is any item, by listing one."""
         return bool(self.main_dict)
 
+    def _cached(self, directory: str) -> ForwardingDict[ValueType]:
+        """Return the dict with its cache in a directory.
+
+        The cache is not flushed to disk: a power cut may lose copies, never items.
+        """
+        basic = self._basic
+        if basic.append_only:
+            data_cache: FileDirDict[ValueType] = FileDirDict(
+                base_dir=os.path.join(directory, "data"),
+                serialization_format=basic.serialization_format,
+                append_only=True,
+                digest_len=self.digest_len,
+                base_class_for_values=basic.base_class_for_values,
+                durable=False,
+                signing_key=basic.signing_key,
+                object_tags=basic.object_tags,
+                max_inflated_bytes=basic.max_inflated_bytes,
+            )
+            return AppendOnlyDictCached(main_dict=basic, data_cache=data_cache)
+        entries: FileDirDict[Any] = FileDirDict(
+            base_dir=os.path.join(directory, "entries"), digest_len=self.digest_len, durable=False
+        )
+        return RevalidatingCache(
+            basic, ByteEntries(basic, entries), self.max_cached_items, self.max_cached_bytes
+        )
+
 
 S3Dict_FileDirCached = S3Dict
 """The same class by its longer name."""
 
 
-def _cache_name(main: BasicS3Dict[Any]) -> str:
-    """Return the name of the cache directory: equal only for the same items and policy."""
+def _cache_name(main: BasicS3Dict[Any], digest_len: int) -> str:
+    """Return the name of the cache directory: equal only for the same items, files and policy."""
     identity = [
         main._connection.endpoint(),
         main.bucket_name,
         main.root_prefix,
         main.serialization_format,
         "append-only" if main.append_only else "mutable",
+        # Two keys may share the name of a file if each has another length of digests.
+        f"digest_len={digest_len}",
     ]
     if main.signing_key is not None:
         # Others would find each other's entries damaged, and replace them in turn.

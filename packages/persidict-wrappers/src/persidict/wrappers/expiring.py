@@ -18,7 +18,9 @@ from persidict.core.flags import (
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import ETagValue, ValueType
-from persidict.wrappers.wrapper import WrapperDict, inner
+from persidict.wrappers.wrapper import WrapperDict, batches, validate_wrapped
+
+_INSERTED_AT_ONCE = 256
 
 
 class ExpiringDict(WrapperDict[ValueType]):
@@ -52,21 +54,20 @@ class ExpiringDict(WrapperDict[ValueType]):
     """
 
     def __init__(self, *, wrapped_dict: PersiDict[ValueType], max_age: float) -> None:
-        main = inner("wrapped_dict", wrapped_dict)
-        if wrapped_dict.append_only:
+        if validate_wrapped("wrapped_dict", wrapped_dict).append_only:
             raise ValueError("wrapped_dict can't be append-only: expired items are replaced")
         if isinstance(max_age, bool) or not isinstance(max_age, (int, float)):
             raise TypeError(f"max_age must be a number of seconds, got {max_age!r}")
         if not (max_age > 0 and math.isfinite(max_age)):
             raise ValueError(f"max_age must be a positive number of seconds, got {max_age}")
-        super().__init__(main)
+        super().__init__(wrapped_dict)
         self.max_age = float(max_age)
         self._now = time.time
 
     @property
     def wrapped_dict(self) -> PersiDict[ValueType]:
         """The dict that holds the items, expired ones too; a sub-dict's, its sub-dict."""
-        return self._main.at(self._prefix)
+        return self._main_here()
 
     def purge(self) -> int:
         """Delete the expired items of this (sub-)dict, none that is written meanwhile.
@@ -75,10 +76,10 @@ class ExpiringDict(WrapperDict[ValueType]):
             How many it deleted.
         """
         purged = 0
-        for key, stat in self._main.scan(self._prefix):
+        for key, stat in self._main._scan(self._prefix):
             try:
                 if self._is_expired(stat):
-                    self._main.erase(key, stat.etag)
+                    self._main._erase(key, stat.etag)
                     purged += 1
             except (KeyError, ETagMismatch):
                 continue  # deleted or written by somebody else
@@ -88,7 +89,7 @@ class ExpiringDict(WrapperDict[ValueType]):
         return self._now() - stat.timestamp > self.max_age
 
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
-        stat = self._main.stat(key)
+        stat = self._main._stat(key)
         if self._is_expired(stat):
             raise KeyError(key)
         return stat
@@ -97,7 +98,7 @@ class ExpiringDict(WrapperDict[ValueType]):
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
     ) -> tuple[ValueType | ValueNotRetrievedFlag, StatLike]:
         try:
-            value, stat = self._main.load(key, known)
+            value, stat = self._main._load(key, known)
         except DecodingError:
             self._stat(key)  # what has expired need not be readable
             raise
@@ -113,16 +114,16 @@ class ExpiringDict(WrapperDict[ValueType]):
                 self._stat(key)
             except KeyError:
                 raise ETagMismatch from None
-        return self._main.store(key, value, expected)
+        return self._main._store(key, value, expected)
 
     def _insert(self, key: NonEmptySafeStrTuple, value: ValueType) -> StatLike:
         over: Expected = ITEM_NOT_AVAILABLE
         while True:
             try:
-                return self._main.store(key, value, over)
+                return self._main._store(key, value, over)
             except ETagMismatch:
                 try:
-                    stat = self._main.stat(key)
+                    stat = self._main._stat(key)
                     if not self._is_expired(stat):
                         raise
                     over = stat.etag
@@ -131,17 +132,17 @@ class ExpiringDict(WrapperDict[ValueType]):
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
         self._stat(key)
-        self._main.erase(key, expected)
+        self._main._erase(key, expected)
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
-        for key, stat in self._main.scan(prefix):
+        for key, stat in self._main._scan(prefix):
             if self._is_there(stat):
                 yield key, stat
 
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
     ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
-        for key, value, stat in self._main.load_many(wanted):
+        for key, value, stat in self._main._load_many(wanted):
             if self._is_there(stat):
                 yield key, value, stat
 
@@ -151,30 +152,41 @@ class ExpiringDict(WrapperDict[ValueType]):
         except KeyError:
             return False  # deleted since it was listed
 
+    def _revalidate_many(
+        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
+    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
+        for key, value, stat in self._main._revalidate_many(wanted):
+            if self._is_there(stat):
+                yield key, value, stat
+
     def _store_many(
         self,
         items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
         expected: AnyETagFlag | ItemNotAvailableFlag,
     ) -> None:
         if expected is ANY_ETAG:
-            self._main.store_many(items, expected)
-        else:
-            PersiDict._store_many(self, items, expected)
+            self._main._store_many(items, expected)
+        elif not all(self._insert_many(items)):
+            raise ETagMismatch
 
     def _insert_many(
         self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
     ) -> Iterator[bool]:
-        return PersiDict._insert_many(self, items)
+        for batch in batches(items, _INSERTED_AT_ONCE):
+            for (key, value), is_new in zip(batch, self._main._insert_many(batch), strict=True):
+                yield is_new or self._is_inserted(key, value)
 
-    def _keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
-        return PersiDict._keys(self, prefix)
+    def _is_inserted(self, key: NonEmptySafeStrTuple, value: ValueType) -> bool:
+        """Write the item over an expired one; tell whether it was expired."""
+        try:
+            self._insert(key, value)
+        except ETagMismatch:
+            return False
+        return True
 
-    def _count(self, prefix: SafeStrTuple) -> int:
-        return PersiDict._count(self, prefix)
-
-    def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
-        return PersiDict._first_components(self, prefix)
+    def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
+        self._main._erase_many(keys)
 
     def clear(self) -> None:
         """Delete all items, expired ones too."""
-        self._main.at(self._prefix).clear()
+        self._main_here().clear()

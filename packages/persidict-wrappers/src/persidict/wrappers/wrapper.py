@@ -1,4 +1,4 @@
-"""What all wrappers share: a wrapper is a dict whose primitives work on another dict."""
+"""The base classes of all wrappers: dicts whose primitives call those of another dict."""
 
 from __future__ import annotations
 
@@ -9,188 +9,113 @@ from typing import Any, Generic, TypeVar
 from persidict.core.backend import Expected, Location, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.flags import AnyETagFlag, ItemNotAvailableFlag, ValueNotRetrievedFlag
-from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
+from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import ETagValue, ValueType
 
 _T = TypeVar("_T")
 
 
-class Inner(Generic[ValueType]):
-    """The primitives of a wrapped dict under the wrapper's keys.
+class WrapperDict(PersiDict[ValueType]):
+    """A dict that keeps its items in another one, its main dict.
 
-    A wrapped dict may itself be a sub-dict: its own prefix goes before every key. The methods are
-    named and behave like the primitives.
+    It forwards the five primitives; the bulk forms are those of the contract. A wrapper's
+    complete keys are the main dict's complete keys: if the main dict is a sub-dict, the wrapper
+    has the same prefix.
     """
 
-    def __init__(self, wrapped: PersiDict[ValueType]) -> None:
-        self.wrapped = wrapped
-        self._prefix = wrapped._prefix
-
-    def at(self, prefix: SafeStrTuple) -> PersiDict[ValueType]:
-        """Return the wrapped dict as the sub-dict that a wrapper's sub-dict works on."""
-        return self.wrapped.get_subdict(prefix) if prefix else self.wrapped
-
-    def is_same_store(self, other: Inner[Any]) -> bool:
-        """Tell whether two wrapped dicts are handles on the same items."""
-        return self.wrapped._is_same_store(other.wrapped)
-
-    def stat(self, key: NonEmptySafeStrTuple) -> StatLike:
-        """Return the stat of an item."""
-        return self.wrapped._stat(self._inside(key))
-
-    def load(
-        self, key: NonEmptySafeStrTuple, known: ETagValue | None
-    ) -> tuple[ValueType | ValueNotRetrievedFlag, StatLike]:
-        """Return value and stat of one version."""
-        return self.wrapped._load(self._inside(key), known)
-
-    def store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> StatLike:
-        """Write a value in one atomic step."""
-        return self.wrapped._store(self._inside(key), value, expected)
-
-    def erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
-        """Delete an item in one atomic step."""
-        self.wrapped._erase(self._inside(key), expected)
-
-    def scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
-        """Yield key and stat of every item below the prefix."""
-        for key, stat in self.wrapped._scan(self._prefix + prefix):
-            yield self._outside(key), stat
-
-    def load_many(
-        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
-    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
-        """Yield key, value and stat of the items that exist, in the order they are wanted."""
-        inside = ((self._inside(key), stat) for key, stat in wanted)
-        for key, value, stat in self.wrapped._load_many(inside):
-            yield self._outside(key), value, stat
-
-    def revalidate_many(
-        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
-    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
-        """Do the same as `load_many`, but without the values of versions that are known."""
-        inside = ((self._inside(key), known) for key, known in wanted)
-        for key, value, stat in self.wrapped._revalidate_many(inside):
-            yield self._outside(key), value, stat
-
-    def store_many(
-        self,
-        items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
-        expected: AnyETagFlag | ItemNotAvailableFlag,
-    ) -> None:
-        """Write all items."""
-        self.wrapped._store_many(((self._inside(key), value) for key, value in items), expected)
-
-    def insert_many(
-        self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
-    ) -> Iterator[bool]:
-        """Write the items that are absent; yield for each, in order, whether it was written."""
-        return self.wrapped._insert_many((self._inside(key), value) for key, value in items)
-
-    def erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
-        """Delete all items."""
-        self.wrapped._erase_many(map(self._inside, keys))
-
-    def keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
-        """Yield the key of every item below the prefix."""
-        return map(self._outside, self.wrapped._keys(self._prefix + prefix))
-
-    def count(self, prefix: SafeStrTuple) -> int:
-        """Return the number of items below the prefix."""
-        return self.wrapped._count(self._prefix + prefix)
-
-    def first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
-        """Yield the components that follow the prefix."""
-        return self.wrapped._first_components(self._prefix + prefix)
-
-    def _inside(self, key: NonEmptySafeStrTuple) -> NonEmptySafeStrTuple:
-        return trusted_key((*self._prefix, *key)) if self._prefix else key
-
-    def _outside(self, key: NonEmptySafeStrTuple) -> NonEmptySafeStrTuple:
-        return trusted_key(key[len(self._prefix) :]) if self._prefix else key
-
-
-class WrapperDict(PersiDict[ValueType]):
-    """A dict that passes everything on to another one; its subclasses override what differs."""
-
-    def __init__(self, main: Inner[ValueType]) -> None:
+    def __init__(self, main: PersiDict[ValueType]) -> None:
         super().__init__(
-            append_only=main.wrapped.append_only,
-            base_class_for_values=main.wrapped.base_class_for_values,
-            serialization_format=main.wrapped.serialization_format,
+            append_only=main.append_only,
+            base_class_for_values=main.base_class_for_values,
+            serialization_format=main.serialization_format,
         )
         self._main = main
-        self._max_first_backoff = main.wrapped._max_first_backoff
-        self._max_workers = main.wrapped._max_workers
+        self._prefix = main._prefix
+        self._max_first_backoff = main._max_first_backoff
+        self._max_workers = main._max_workers
+
+    def _main_here(self) -> PersiDict[ValueType]:
+        """Return the main dict, or its sub-dict if this is a sub-dict."""
+        is_whole = len(self._prefix) == len(self._main._prefix)
+        return self._main if is_whole else self._main._at(self._prefix)
+
+    def _location(self) -> Location:
+        return self._main_here()._location()
 
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
-        return self._main.stat(key)
+        return self._main._stat(key)
 
     def _load(
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
     ) -> tuple[ValueType | ValueNotRetrievedFlag, StatLike]:
-        return self._main.load(key, known)
+        return self._main._load(key, known)
 
     def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> StatLike:
-        return self._main.store(key, value, expected)
+        return self._main._store(key, value, expected)
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
-        self._main.erase(key, expected)
+        self._main._erase(key, expected)
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
-        return self._main.scan(prefix)
+        return self._main._scan(prefix)
+
+
+class ForwardingDict(WrapperDict[ValueType]):
+    """A wrapper that forwards the bulk forms too; its subclasses override what differs."""
 
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
     ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
-        return self._main.load_many(wanted)
+        return self._main._load_many(wanted)
+
+    def _revalidate_many(
+        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
+    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
+        return self._main._revalidate_many(wanted)
 
     def _store_many(
         self,
         items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
         expected: AnyETagFlag | ItemNotAvailableFlag,
     ) -> None:
-        self._main.store_many(items, expected)
+        self._main._store_many(items, expected)
 
     def _insert_many(
         self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
     ) -> Iterator[bool]:
-        return self._main.insert_many(items)
+        return self._main._insert_many(items)
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
-        self._main.erase_many(keys)
+        self._main._erase_many(keys)
 
     def _keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
-        return self._main.keys(prefix)
+        return self._main._keys(prefix)
 
     def _count(self, prefix: SafeStrTuple) -> int:
-        return self._main.count(prefix)
+        return self._main._count(prefix)
 
     def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
-        return self._main.first_components(prefix)
-
-    def _location(self) -> Location:
-        return self._main.at(self._prefix)._location()
+        return self._main._first_components(prefix)
 
 
-def inner(name: str, wrapped: PersiDict[ValueType]) -> Inner[ValueType]:
-    """Check a constructor's argument."""
+def validate_wrapped(name: str, wrapped: PersiDict[ValueType]) -> PersiDict[ValueType]:
+    """Return a constructor's argument; raise ``TypeError`` if it isn't a `PersiDict`."""
     if not isinstance(wrapped, PersiDict):
         raise TypeError(f"{name} must be a PersiDict, got {type(wrapped).__name__}")
-    return Inner(wrapped)
+    return wrapped
 
 
-def require_distinct(**inners: Inner[Any]) -> None:
-    """Refuse two arguments that are the same store: a cache would overwrite what it caches."""
-    named = list(inners.items())
+def validate_distinct(**dicts: PersiDict[Any]) -> None:
+    """Raise ``ValueError`` if two arguments are one store: a cache would overwrite its source."""
+    named = list(dicts.items())
     for index, (name, one) in enumerate(named):
         for other_name, other in named[index + 1 :]:
-            if one.is_same_store(other):
+            if one._is_same_store(other):
                 raise ValueError(f"{name} and {other_name} must be different stores")
 
 
 def batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    """Yield lists of up to `size` items; an error of `items` comes after what preceded it."""
+    """Yield lists of up to `size` items; raise an error of `items` after the items before it."""
     iterator = iter(items)
     failure: Exception | None = None
     while failure is None:
@@ -207,14 +132,14 @@ def batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
 
 
 class Answers(Generic[_T]):
-    """What arrives for some of many keys, in the order they were asked for."""
+    """The results of a bulk read, which leaves out absent items, matched to the keys asked for."""
 
     def __init__(self, found: Iterator[tuple[NonEmptySafeStrTuple, _T, StatLike]]) -> None:
         self._found = found
         self._next: tuple[NonEmptySafeStrTuple, _T, StatLike] | None = None
 
     def of(self, key: NonEmptySafeStrTuple) -> tuple[_T, StatLike] | None:
-        """Return the answer about the next key that was asked for; None: it is absent."""
+        """Return the result for the next key asked for, None if the item is absent."""
         if self._next is None:
             self._next = next(self._found, None)
         if self._next is None or self._next[0] != key:
@@ -224,6 +149,6 @@ class Answers(Generic[_T]):
         return value, stat
 
     def close(self) -> None:
-        """Ask no further."""
+        """End the bulk read."""
         if isinstance(self._found, Generator):
             self._found.close()

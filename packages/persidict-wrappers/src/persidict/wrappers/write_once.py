@@ -30,13 +30,13 @@ from persidict.core.results import (
     TransformingFunction,
     ValueType,
 )
-from persidict.wrappers.wrapper import Answers, WrapperDict, batches, inner
+from persidict.wrappers.wrapper import Answers, ForwardingDict, batches, validate_wrapped
 
-# Items written at a time to a dict that takes several at once, before repeated ones are compared.
+# Items written to a dict that runs several operations at a time, before repeated ones are compared.
 _WRITTEN_AT_ONCE = 256
 
 
-class WriteOnceDict(WrapperDict[ValueType]):
+class WriteOnceDict(ForwardingDict[ValueType]):
     """A dict that keeps the first value of every key and ignores later ones.
 
     It suits results that are computed again now and then: with some probability a repeated
@@ -80,17 +80,16 @@ class WriteOnceDict(WrapperDict[ValueType]):
     ) -> None:
         if wrapped_dict is None:
             wrapped_dict = _default_store()
-        main = inner("wrapped_dict", wrapped_dict)
-        if not wrapped_dict.append_only:
+        if not validate_wrapped("wrapped_dict", wrapped_dict).append_only:
             raise ValueError("wrapped_dict must be append-only")
-        super().__init__(main)
-        self._probability = _probability(p_consistency_checks)
+        super().__init__(wrapped_dict)
+        self._probability = _validate_probability(p_consistency_checks)
         self._start_counting()
 
     @property
     def wrapped_dict(self) -> PersiDict[ValueType]:
         """The dict that holds the items; a sub-dict's, its sub-dict."""
-        return self._main.at(self._prefix)
+        return self._main_here()
 
     @property
     def p_consistency_checks(self) -> float:
@@ -103,7 +102,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
     @p_consistency_checks.setter
     def p_consistency_checks(self, probability: float | KeepCurrentFlag | None) -> None:
         if probability is not KEEP_CURRENT:
-            self._probability = _probability(probability)
+            self._probability = _validate_probability(probability)
 
     @property
     def consistency_checks_attempted(self) -> int:
@@ -182,7 +181,9 @@ class WriteOnceDict(WrapperDict[ValueType]):
         return super().transform_item(key, transformer=only_keep, n_retries=n_retries)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # also keeps a half-built object from asking itself for ever
+        # Attributes that only the wrapped dict has, such as `base_dir`, belong to the interface.
+        # Private ones don't; and `_main` is looked up here if a subclass reads it too early.
+        if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.wrapped_dict, name)
 
@@ -204,13 +205,13 @@ class WriteOnceDict(WrapperDict[ValueType]):
         repeated = []
         failure: Exception | None = None
         try:
-            for item, is_first in zip(batch, self._main.insert_many(batch), strict=True):
+            for item, is_first in zip(batch, self._main._insert_many(batch), strict=True):
                 if not is_first and self._draws():
                     repeated.append(item)
         except Exception as error:  # noqa: BLE001  # raised below, after what came before it
             failure = error
         if repeated:
-            stored = Answers(self._main.load_many((key, None) for key, _ in repeated))
+            stored = Answers(self._main._load_many((key, None) for key, _ in repeated))
             with closing(stored):
                 for key, value in repeated:
                     found = stored.of(key)
@@ -224,7 +225,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
     def _write(self, key: NonEmptySafeStrTuple, value: ValueType) -> None:
         while True:
             try:
-                self._main.store(key, value, ITEM_NOT_AVAILABLE)
+                self._main._store(key, value, ITEM_NOT_AVAILABLE)
             except ETagMismatch:
                 pass
             else:
@@ -232,7 +233,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
             if not self._draws():
                 return
             try:
-                stored, _ = self._main.load(key, None)
+                stored, _ = self._main._load(key, None)
             except KeyError:
                 continue  # removed behind the policy: this is the first write after all
             self._compare(stored, value)
@@ -244,11 +245,11 @@ class WriteOnceDict(WrapperDict[ValueType]):
         return p >= 1 or (p > 0 and random.random() < p)
 
     def _compare(self, stored: object, value: object) -> None:
-        agree = _agree(stored, value)
+        agrees = _is_consistent(stored, value)
         with self._counting:
-            self._passed += agree
-            self._failed += not agree
-        if not agree:
+            self._passed += agrees
+            self._failed += not agrees
+        if not agrees:
             raise MutationPolicyError("write-once")
 
     def _start_counting(self) -> None:
@@ -261,7 +262,7 @@ class WriteOnceDict(WrapperDict[ValueType]):
         raise MutationPolicyError("write-once")
 
 
-def _agree(stored: object, value: object) -> bool:
+def _is_consistent(stored: object, value: object) -> bool:
     if type(stored) is not type(value):
         return False
     try:
@@ -270,7 +271,7 @@ def _agree(stored: object, value: object) -> bool:
         return strictly_equal(stored, value)
 
 
-def _probability(p: Any) -> float:
+def _validate_probability(p: Any) -> float:
     if p is None:
         return 0.0
     if isinstance(p, Joker):

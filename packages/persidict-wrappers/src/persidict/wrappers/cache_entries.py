@@ -1,0 +1,91 @@
+"""The entries of a cache that is asked for versions: copies, and which version each one is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, NamedTuple
+
+from persidict.core.backend import Expected, StatLike
+from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.results import ETagValue, ValueType
+from persidict.wrappers.fail_safe_cache import FailSafeCache
+
+
+class CacheValidator(NamedTuple):
+    """States that one version of a cache's entry is one version of the main dict's item."""
+
+    of_main: ETagValue
+    of_data: ETagValue
+    """The entry's own ETag; of no use where the entry itself says what it is."""
+
+    def text(self) -> str:
+        """Return what the ETag cache stores."""
+        return f"{len(self.of_main)}:{self.of_main}{self.of_data}"
+
+    @classmethod
+    def from_text(cls, text: Any) -> CacheValidator | None:
+        """Parse what the ETag cache stores; return None if it is something else."""
+        if not isinstance(text, str):
+            return None
+        length, _, etags = text.partition(":")
+        if not (length.isascii() and length.isdigit()) or len(etags) <= int(length[:9]):
+            return None
+        return cls(ETagValue(etags[: int(length)]), ETagValue(etags[int(length) :]))
+
+
+class Found(NamedTuple):
+    """A cached copy of one version of the main dict's item."""
+
+    etag: ETagValue
+    value: Any
+
+
+class CacheEntries(ABC, Generic[ValueType]):
+    """Copies of values, each bound to the ETag that the main dict gave to that version.
+
+    Keys are the main dict's complete keys. Nothing here raises because a cache fails.
+
+    Attributes:
+        counted: The cache whose entries count against the bounds.
+    """
+
+    counted: FailSafeCache[Any]
+
+    @abstractmethod
+    def validator(self, key: NonEmptySafeStrTuple) -> CacheValidator | None:
+        """Return which version of the main dict is cached, None if none is."""
+
+    @abstractmethod
+    def value(self, key: NonEmptySafeStrTuple, validator: CacheValidator) -> Any:
+        """Return the copy of this version, `MISSING` if it isn't there any more."""
+
+    @abstractmethod
+    def find(self, key: NonEmptySafeStrTuple, known: ETagValue | None) -> Found | None:
+        """Return the cached copy, None if there is none or its version is `known`."""
+
+    @abstractmethod
+    def write(
+        self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected
+    ) -> tuple[StatLike, StatLike | None]:
+        """Write to the main dict, then to the cache; return the stats of both."""
+
+    @abstractmethod
+    def keep(self, key: NonEmptySafeStrTuple, value: ValueType, etag: ETagValue) -> StatLike | None:
+        """Cache a value that was read; return the stat of the entry, None if that failed."""
+
+    @abstractmethod
+    def forget(self, key: NonEmptySafeStrTuple) -> None:
+        """Delete an entry if there is one."""
+
+    @abstractmethod
+    def forget_many(self, keys: list[NonEmptySafeStrTuple]) -> None:
+        """Delete entries."""
+
+
+def etag_of(stat: StatLike) -> ETagValue | None:
+    """Return the ETag of a stat, None if the item has vanished since (a null device's at once)."""
+    try:
+        etag = stat.etag
+    except KeyError:
+        return None
+    return etag if isinstance(etag, str) else None
