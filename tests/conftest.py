@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import uuid
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
 TESTS = Path(__file__).parent
 PARTS = ("core", "file", "wrappers", "s3")
+
+pytest_plugins = ["tests.support.s3_fixtures"]
 
 
 def pytest_configure():
@@ -24,55 +23,17 @@ def is_installed(part):
     return spec is not None and spec.origin is not None
 
 
-def parts_needed(path):
-    """The parts that a test file is about, by where it stands and how it is named.
-
-    `tests/file/…` and `tests/conformance/test_file….py` are about `persidict.file`.
-    """
-    first, *rest = path.relative_to(TESTS).parts
-    words = Path(rest[-1]).stem.split("_") if first == "conformance" and rest else [first]
-    return [part for part in PARTS if part in words]
+MISSING = [part for part in PARTS if not is_installed(part)]
 
 
 def pytest_ignore_collect(collection_path):
-    """Leave out the tests of parts that are not installed: each distribution is tested alone."""
-    if collection_path.is_relative_to(TESTS) and collection_path != TESTS:
-        needed = parts_needed(collection_path)
-        return True if not all(map(is_installed, needed)) else None
-    return None
+    """Leave out a directory of tests whose part is not installed."""
+    return True if collection_path in [TESTS / part for part in MISSING] else None
 
 
-@pytest.fixture(scope="session")
-def session_moto():
-    """An S3 server for the tests of this process."""
-    for module in ("persidict.s3", "moto", "flask"):
-        pytest.importorskip(module)
-    from tests.support import servers
-
-    server = servers.Moto()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def s3_account(session_moto, monkeypatch):
-    """What examples rely on: the environment names a server and an account without buckets."""
-    import boto3
-
-    from tests.support import servers
-
-    for name in servers.OTHER_ACCOUNTS:
-        monkeypatch.delenv(name, raising=False)
-    # A new name, because it is remembered which buckets the account has.
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", uuid.uuid4().hex)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", session_moto.url)
-    s3 = boto3.session.Session().resource("s3")
-    foreign = {bucket.name for bucket in s3.buckets.all()}
-    yield
-    for bucket in s3.buckets.all():
-        if bucket.name not in foreign:
-            bucket.objects.all().delete()
-            bucket.delete()
-    s3.meta.client.close()
+def pytest_collection_modifyitems(config, items):
+    """Leave out tests that are marked with parts that are not installed."""
+    missing = [item for item in items if any(map(item.get_closest_marker, MISSING))]
+    if missing:
+        config.hook.pytest_deselected(items=missing)
+        items[:] = [item for item in items if item not in set(missing)]

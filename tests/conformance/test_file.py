@@ -2,15 +2,20 @@ from functools import partial
 
 import pytest
 
+import persidict
 from persidict.core.testing import PersiDictConformance
-from persidict.file import FileDirDict
+
+pytestmark = pytest.mark.file
 
 
 class TestFileDirDict(PersiDictConformance):
     @pytest.fixture(params=["pkl", "json"])
     def make_dict(self, request, tmp_path):
         return partial(
-            FileDirDict, base_dir=tmp_path, serialization_format=request.param, durable=False
+            persidict.FileDirDict,
+            base_dir=tmp_path,
+            serialization_format=request.param,
+            durable=False,
         )
 
 
@@ -21,7 +26,7 @@ class TestPlainText(PersiDictConformance):
     def make_dict(self, request, tmp_path):
         params = {"serialization_format": "txt", "base_class_for_values": str, "durable": False}
         params["digest_len"] = request.param
-        return lambda **more: FileDirDict(base_dir=tmp_path, **{**params, **more})
+        return lambda **more: persidict.FileDirDict(base_dir=tmp_path, **{**params, **more})
 
 
 class TestDurable(PersiDictConformance):
@@ -30,4 +35,4 @@ class TestDurable(PersiDictConformance):
 
     @pytest.fixture
     def make_dict(self, tmp_path):
-        return partial(FileDirDict, base_dir=tmp_path, digest_len=0)
+        return partial(persidict.FileDirDict, base_dir=tmp_path, digest_len=0)

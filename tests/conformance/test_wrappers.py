@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+import persidict
 from persidict.core import LocalBackend, LocalDict, MutationPolicyError
 from persidict.core.testing import (
     AppendOnlyConformance,
@@ -12,12 +13,8 @@ from persidict.core.testing import (
     ReadingConformance,
 )
 from persidict.core.testing.model import CONDITIONS
-from persidict.wrappers import (
-    AppendOnlyDictCached,
-    ExpiringDict,
-    MutableDictCached,
-    WriteOnceDict,
-)
+
+pytestmark = pytest.mark.wrappers
 
 
 def opener(prefix=()):
@@ -33,7 +30,7 @@ def opener(prefix=()):
 
 def make_mutable(open_dict, *, append_only=False, max_cached_items=None, **params):
     assert not append_only
-    return MutableDictCached(
+    return persidict.MutableDictCached(
         main_dict=open_dict("main", **params),
         data_cache=open_dict("data", **params),
         etag_cache=open_dict("etags", base_class_for_values=str),
@@ -43,7 +40,7 @@ def make_mutable(open_dict, *, append_only=False, max_cached_items=None, **param
 
 def make_append_only(open_dict, *, append_only=True, **params):
     assert append_only
-    return AppendOnlyDictCached(
+    return persidict.AppendOnlyDictCached(
         main_dict=open_dict("main", append_only=True, **params),
         data_cache=open_dict("data", append_only=True, **params),
     )
@@ -51,7 +48,7 @@ def make_append_only(open_dict, *, append_only=True, **params):
 
 def make_write_once(open_dict, *, append_only=True, **params):
     assert append_only
-    return WriteOnceDict(wrapped_dict=open_dict("main", append_only=True, **params))
+    return persidict.WriteOnceDict(wrapped_dict=open_dict("main", append_only=True, **params))
 
 
 class MutableConformance(ReadingConformance, ChangingConformance, ConditionalConformance):
@@ -79,7 +76,7 @@ class TestNestedCaches(MutableConformance):
 
         def make(**params):
             params.pop("append_only", None)
-            return MutableDictCached(
+            return persidict.MutableDictCached(
                 main_dict=make_mutable(open_dict, **params),
                 data_cache=open_dict("nearer data", **params),
                 etag_cache=open_dict("nearer etags"),
@@ -95,7 +92,7 @@ class TestExpiringDict(MutableConformance):
 
         def make(*, append_only=False, **params):
             assert not append_only
-            return ExpiringDict(wrapped_dict=open_dict("main", **params), max_age=1e6)
+            return persidict.ExpiringDict(wrapped_dict=open_dict("main", **params), max_age=1e6)
 
         return make
 
@@ -135,7 +132,9 @@ class TestWriteOnceOverCache(ReadingConformance):
     @pytest.fixture
     def make_dict(self):
         open_dict = opener()
-        return lambda **params: WriteOnceDict(wrapped_dict=make_append_only(open_dict, **params))
+        return lambda **params: persidict.WriteOnceDict(
+            wrapped_dict=make_append_only(open_dict, **params)
+        )
 
     def test_deletion_is_refused(self, make_dict):
         with pytest.raises(MutationPolicyError):

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+import persidict
 from persidict.core import LocalBackend, LocalDict
 from persidict.core.testing import (
     AppendOnlyConformance,
@@ -11,13 +12,8 @@ from persidict.core.testing import (
     ConditionalConformance,
     ReadingConformance,
 )
-from persidict.file import FileDirDict
-from persidict.wrappers import (
-    AppendOnlyDictCached,
-    ExpiringDict,
-    MutableDictCached,
-    WriteOnceDict,
-)
+
+pytestmark = [pytest.mark.wrappers, pytest.mark.file]
 
 
 class TestMutableDictCached(ReadingConformance, ChangingConformance, ConditionalConformance):
@@ -31,12 +27,12 @@ class TestMutableDictCached(ReadingConformance, ChangingConformance, Conditional
         if request.param == "memory":
             open_main = partial(LocalDict, backend=LocalBackend())
         else:
-            open_main = partial(FileDirDict, base_dir=tmp_path / "main", durable=False)
-        open_cache = partial(FileDirDict, base_dir=tmp_path / "cache", durable=False)
+            open_main = partial(persidict.FileDirDict, base_dir=tmp_path / "main", durable=False)
+        open_cache = partial(persidict.FileDirDict, base_dir=tmp_path / "cache", durable=False)
 
         def make(*, append_only=False, **params):
             assert not append_only
-            return MutableDictCached(
+            return persidict.MutableDictCached(
                 main_dict=open_main(**params),
                 data_cache=open_cache(**params),
                 etag_cache=open_cache(serialization_format="txt", base_class_for_values=str),
@@ -53,8 +49,8 @@ class TestExpiringDict(ReadingConformance, ChangingConformance, ConditionalConfo
     def make_dict(self, tmp_path):
         def make(*, append_only=False, **params):
             assert not append_only
-            files = FileDirDict(base_dir=tmp_path, durable=False, **params)
-            return ExpiringDict(wrapped_dict=files, max_age=1e6)
+            files = persidict.FileDirDict(base_dir=tmp_path, durable=False, **params)
+            return persidict.ExpiringDict(wrapped_dict=files, max_age=1e6)
 
         return make
 
@@ -64,11 +60,11 @@ class TestAppendOnlyDictCached(ReadingConformance):
 
     @pytest.fixture
     def make_dict(self, tmp_path):
-        open_files = partial(FileDirDict, durable=False)
+        open_files = partial(persidict.FileDirDict, durable=False)
 
         def make(*, append_only=True, **params):
             assert append_only
-            return AppendOnlyDictCached(
+            return persidict.AppendOnlyDictCached(
                 main_dict=open_files(base_dir=tmp_path / "main", append_only=True, **params),
                 data_cache=open_files(base_dir=tmp_path / "cache", append_only=True, **params),
             )
@@ -81,7 +77,9 @@ class TestWriteOnceDict(ReadingConformance):
     def make_dict(self, tmp_path):
         def make(*, append_only=True, **params):
             assert append_only
-            files = FileDirDict(base_dir=tmp_path, append_only=True, durable=False, **params)
-            return WriteOnceDict(wrapped_dict=files)
+            files = persidict.FileDirDict(
+                base_dir=tmp_path, append_only=True, durable=False, **params
+            )
+            return persidict.WriteOnceDict(wrapped_dict=files)
 
         return make

@@ -1,11 +1,10 @@
-"""Servers for the S3 tests; nothing here ever leaves the loopback interface."""
+"""Dicts on the servers of `tests.support.s3_fixtures`."""
 
 from __future__ import annotations
 
 import logging
 import os
 import random
-import uuid
 from functools import partial
 
 import pytest
@@ -13,52 +12,6 @@ import pytest
 from tests.support import servers
 
 servers.set_credentials()
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "s3_real: needs a SeaweedFS server")
-
-
-@pytest.fixture
-def moto(session_moto):
-    """A moto server without faults, latency or gate."""
-    yield session_moto
-    session_moto.latency, session_moto.faults, session_moto.gate = 0.0, None, None
-
-
-@pytest.fixture(scope="session")
-def seaweed():
-    try:
-        server = servers.SeaweedFS()
-    except servers.NotInstalledError as error:
-        pytest.skip(str(error))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(params=["moto", pytest.param("seaweed", marks=pytest.mark.s3_real)])
-def server(request):
-    """Each kind of server; the real one only where it is asked for."""
-    return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def place(server):
-    """The parameters of a place on the server that no other test uses."""
-    return _place(server)
-
-
-@pytest.fixture
-def moto_place(moto):
-    return _place(moto)
-
-
-def _place(server):
-    return {
-        "endpoint_url": server.url,
-        "bucket_name": "tests",
-        "root_prefix": f"{uuid.uuid4().hex[:8]}/",
-    }
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-import persidict.wrappers
+import persidict
 from persidict.core import LocalBackend, LocalDict, PersiDict
 from persidict.core.testing import (
     AppendOnlyConformance,
@@ -13,13 +13,8 @@ from persidict.core.testing import (
     ReadingConformance,
 )
 from persidict.core.testing.model import CONDITIONS
-from persidict.s3 import BasicS3Dict, S3Dict
-from persidict.wrappers import (
-    AppendOnlyDictCached,
-    ExpiringDict,
-    MutableDictCached,
-    WriteOnceDict,
-)
+
+pytestmark = [pytest.mark.wrappers, pytest.mark.s3]
 
 
 class Small:
@@ -41,8 +36,8 @@ class TestMutableDictCached(Mutable):
 
         def make(*, append_only=False, **params):
             assert not append_only
-            return MutableDictCached(
-                main_dict=BasicS3Dict(**place, **params),
+            return persidict.MutableDictCached(
+                main_dict=persidict.BasicS3Dict(**place, **params),
                 data_cache=LocalDict(backend=data, **params),
                 etag_cache=LocalDict(backend=etags, base_class_for_values=str),
             )
@@ -55,7 +50,9 @@ class TestExpiringDict(Mutable):
     def make_dict(self, place):
         def make(*, append_only=False, **params):
             assert not append_only
-            return ExpiringDict(wrapped_dict=BasicS3Dict(**place, **params), max_age=1e6)
+            return persidict.ExpiringDict(
+                wrapped_dict=persidict.BasicS3Dict(**place, **params), max_age=1e6
+            )
 
         return make
 
@@ -84,8 +81,8 @@ class TestAppendOnlyDictCached(AppendOnly):
 
         def make(*, append_only=True, **params):
             assert append_only
-            return AppendOnlyDictCached(
-                main_dict=BasicS3Dict(**place, append_only=True, **params),
+            return persidict.AppendOnlyDictCached(
+                main_dict=persidict.BasicS3Dict(**place, append_only=True, **params),
                 data_cache=LocalDict(backend=data, append_only=True, **params),
             )
 
@@ -95,7 +92,7 @@ class TestAppendOnlyDictCached(AppendOnly):
 class TestAppendOnlyS3Dict(AppendOnly):
     @pytest.fixture
     def make_dict(self, place, tmp_path):
-        return partial(S3Dict, **place, base_dir=tmp_path, append_only=True)
+        return partial(persidict.S3Dict, **place, base_dir=tmp_path, append_only=True)
 
 
 class TestWriteOnceDict(AppendOnly):
@@ -105,14 +102,16 @@ class TestWriteOnceDict(AppendOnly):
     def make_dict(self, place):
         def make(*, append_only=True, **params):
             assert append_only
-            objects = BasicS3Dict(**place, append_only=True, **params)
-            return WriteOnceDict(wrapped_dict=objects)
+            objects = persidict.BasicS3Dict(**place, append_only=True, **params)
+            return persidict.WriteOnceDict(wrapped_dict=objects)
 
         return make
 
 
 def test_no_wrapper_is_left_out():
-    exported = map(vars(persidict.wrappers).get, persidict.wrappers.__all__)
-    wrappers = [c.__name__ for c in exported if isinstance(c, type) and issubclass(c, PersiDict)]
-    assert wrappers
-    assert [name for name in wrappers if f"Test{name}" not in globals()] == []
+    from persidict import wrappers
+
+    exported = map(vars(wrappers).get, wrappers.__all__)
+    found = [c.__name__ for c in exported if isinstance(c, type) and issubclass(c, PersiDict)]
+    assert found
+    assert [name for name in found if f"Test{name}" not in globals()] == []

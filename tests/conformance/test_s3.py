@@ -4,8 +4,10 @@ from functools import partial
 
 import pytest
 
+import persidict
 from persidict.core.testing import PersiDictConformance
-from persidict.s3 import BasicS3Dict, S3Dict
+
+pytestmark = pytest.mark.s3
 
 
 class Small(PersiDictConformance):
@@ -17,7 +19,7 @@ class Small(PersiDictConformance):
 class TestBasicS3Dict(Small):
     @pytest.fixture
     def make_dict(self, place):
-        return partial(BasicS3Dict, **place)
+        return partial(persidict.BasicS3Dict, **place)
 
 
 class TestPlainText(Small):
@@ -26,10 +28,10 @@ class TestPlainText(Small):
     @pytest.fixture
     def make_dict(self, place):
         params = {**place, "serialization_format": "txt", "base_class_for_values": str}
-        return lambda **more: BasicS3Dict(**{**params, **more})
+        return lambda **more: persidict.BasicS3Dict(**{**params, **more})
 
 
 class TestS3Dict(Small):
     @pytest.fixture
     def make_dict(self, place, tmp_path):
-        return partial(S3Dict, base_dir=tmp_path, **place)
+        return partial(persidict.S3Dict, base_dir=tmp_path, **place)
