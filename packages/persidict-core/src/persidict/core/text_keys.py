@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 
-from persidict.core.keys import (
+from persidict.core.key_components import (
     MAX_COMPONENT_LENGTH,
-    NonEmptyPersiDictKey,
-    NonEmptySafeStrTuple,
     decode_key_component,
     encode_key_component,
 )
+from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
 
 # `encode_key_component` never returns it: an equals sign is followed by two hexadecimal digits.
 _SHORTENED = "=="
