@@ -17,7 +17,7 @@ MODULES = sorted(
 )
 
 # Whose examples need a part that may not be installed.
-NEEDS = {"persidict.core._opening.describe": "persidict.file"}
+NEEDS = {"persidict.core._opening.open_store": "persidict.file"}
 
 
 @pytest.mark.parametrize("name", MODULES)

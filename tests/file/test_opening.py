@@ -15,6 +15,7 @@ import pytest
 
 import persidict
 from persidict import EmptyDict, FileDirDict, describe, open_store
+from persidict.core._opening.class_names import name_of
 from tests.support import opening_workers
 
 pytest.importorskip("orjson")
@@ -189,7 +190,7 @@ def test_public_classes_have_public_names():
     classes = {getattr(persidict, name) for name in persidict.__all__ if name.endswith("Dict")}
     classes |= {getattr(persidict, n) for n in persidict.__all__ if n.endswith("Cached")}
     for cls in classes - {persidict.PersiDict}:
-        assert describe.__globals__["_name_of"](cls) == f"persidict:{cls.__name__}"
+        assert name_of(cls) == f"persidict:{cls.__name__}"
 
 
 def test_paths(tmp_path, monkeypatch):

@@ -97,7 +97,7 @@ else:
         from persidict.core import _facade
 
         if name == "__all__":
-            return _facade.star_names()
+            return _facade.installed_names()
         value = globals()[name] = _facade.load(name)
         return value
 

@@ -1,127 +1,66 @@
 """The core: keys, flags, results, errors, `PersiDict`, and the stores without any dependency."""
 
-from persidict.core._codecs.registry import register_format
-from persidict.core._codecs.signing import SigningKeys
-from persidict.core._opening.describe import describe, open_store
-from persidict.core._version import __version__
-from persidict.core.backend import ETagMismatch, Expected, StatLike
-from persidict.core.base import PersiDict
-from persidict.core.blobs import BlobDict
-from persidict.core.copying import CopyCounts
-from persidict.core.empty import EmptyDict
-from persidict.core.errors import (
-    BackendError,
-    ConcurrencyConflictError,
-    DecodingError,
-    EncodingError,
-    MutationPolicyError,
-    PersiDictError,
-)
-from persidict.core.flags import (
-    ALWAYS_RETRIEVE,
-    ANY_ETAG,
-    DELETE_CURRENT,
-    ETAG_HAS_CHANGED,
-    ETAG_IS_THE_SAME,
-    IF_ETAG_CHANGED,
-    ITEM_NOT_AVAILABLE,
-    KEEP_CURRENT,
-    NEVER_RETRIEVE,
-    VALUE_NOT_RETRIEVED,
-    AlwaysRetrieveFlag,
-    AnyETagFlag,
-    DeleteCurrentFlag,
-    ETagConditionFlag,
-    ETagHasChangedFlag,
-    ETagIsTheSameFlag,
-    IfETagChangedRetrieveFlag,
-    ItemNotAvailableFlag,
-    Joker,
-    KeepCurrentFlag,
-    NeverRetrieveFlag,
-    RetrieveValueFlag,
-    ValueNotRetrievedFlag,
-)
-from persidict.core.key_components import (
-    decode_key_component,
-    encode_key_component,
-    get_safe_chars,
-    replace_unsafe_chars,
-)
-from persidict.core.keys import (
-    NonEmptyPersiDictKey,
-    NonEmptySafeStrTuple,
-    PersiDictKey,
-    SafeStrTuple,
-)
-from persidict.core.local import LocalBackend, LocalDict
-from persidict.core.results import (
-    ConditionalOperationResult,
-    ETagIfExists,
-    ETagValue,
-    OperationResult,
-    Stat,
-    TransformingFunction,
-    ValueType,
-)
+from persidict.core import _facade
+from persidict.core._codecs.registry import register_format as register_format
+from persidict.core._codecs.signing import SigningKeys as SigningKeys
+from persidict.core._opening.describe import describe as describe
+from persidict.core._opening.open_store import open_store as open_store
+from persidict.core._version import __version__ as __version__
+from persidict.core.backend import ETagMismatch as ETagMismatch
+from persidict.core.backend import Expected as Expected
+from persidict.core.backend import StatLike as StatLike
+from persidict.core.base import PersiDict as PersiDict
+from persidict.core.blobs import BlobDict as BlobDict
+from persidict.core.copying import CopyCounts as CopyCounts
+from persidict.core.empty import EmptyDict as EmptyDict
+from persidict.core.errors import BackendError as BackendError
+from persidict.core.errors import ConcurrencyConflictError as ConcurrencyConflictError
+from persidict.core.errors import DecodingError as DecodingError
+from persidict.core.errors import EncodingError as EncodingError
+from persidict.core.errors import MutationPolicyError as MutationPolicyError
+from persidict.core.errors import PersiDictError as PersiDictError
+from persidict.core.flags import ALWAYS_RETRIEVE as ALWAYS_RETRIEVE
+from persidict.core.flags import ANY_ETAG as ANY_ETAG
+from persidict.core.flags import DELETE_CURRENT as DELETE_CURRENT
+from persidict.core.flags import ETAG_HAS_CHANGED as ETAG_HAS_CHANGED
+from persidict.core.flags import ETAG_IS_THE_SAME as ETAG_IS_THE_SAME
+from persidict.core.flags import IF_ETAG_CHANGED as IF_ETAG_CHANGED
+from persidict.core.flags import ITEM_NOT_AVAILABLE as ITEM_NOT_AVAILABLE
+from persidict.core.flags import KEEP_CURRENT as KEEP_CURRENT
+from persidict.core.flags import NEVER_RETRIEVE as NEVER_RETRIEVE
+from persidict.core.flags import VALUE_NOT_RETRIEVED as VALUE_NOT_RETRIEVED
+from persidict.core.flags import AlwaysRetrieveFlag as AlwaysRetrieveFlag
+from persidict.core.flags import AnyETagFlag as AnyETagFlag
+from persidict.core.flags import DeleteCurrentFlag as DeleteCurrentFlag
+from persidict.core.flags import ETagConditionFlag as ETagConditionFlag
+from persidict.core.flags import ETagHasChangedFlag as ETagHasChangedFlag
+from persidict.core.flags import ETagIsTheSameFlag as ETagIsTheSameFlag
+from persidict.core.flags import IfETagChangedRetrieveFlag as IfETagChangedRetrieveFlag
+from persidict.core.flags import ItemNotAvailableFlag as ItemNotAvailableFlag
+from persidict.core.flags import Joker as Joker
+from persidict.core.flags import KeepCurrentFlag as KeepCurrentFlag
+from persidict.core.flags import NeverRetrieveFlag as NeverRetrieveFlag
+from persidict.core.flags import RetrieveValueFlag as RetrieveValueFlag
+from persidict.core.flags import ValueNotRetrievedFlag as ValueNotRetrievedFlag
+from persidict.core.key_components import decode_key_component as decode_key_component
+from persidict.core.key_components import encode_key_component as encode_key_component
+from persidict.core.key_components import get_safe_chars as get_safe_chars
+from persidict.core.key_components import replace_unsafe_chars as replace_unsafe_chars
+from persidict.core.keys import NonEmptyPersiDictKey as NonEmptyPersiDictKey
+from persidict.core.keys import NonEmptySafeStrTuple as NonEmptySafeStrTuple
+from persidict.core.keys import PersiDictKey as PersiDictKey
+from persidict.core.keys import SafeStrTuple as SafeStrTuple
+from persidict.core.local import LocalBackend as LocalBackend
+from persidict.core.local import LocalDict as LocalDict
+from persidict.core.results import ConditionalOperationResult as ConditionalOperationResult
+from persidict.core.results import ETagIfExists as ETagIfExists
+from persidict.core.results import ETagValue as ETagValue
+from persidict.core.results import OperationResult as OperationResult
+from persidict.core.results import Stat as Stat
+from persidict.core.results import TransformingFunction as TransformingFunction
+from persidict.core.results import ValueType as ValueType
 
-__all__ = [
-    "ALWAYS_RETRIEVE",
-    "ANY_ETAG",
-    "DELETE_CURRENT",
-    "ETAG_HAS_CHANGED",
-    "ETAG_IS_THE_SAME",
-    "IF_ETAG_CHANGED",
-    "ITEM_NOT_AVAILABLE",
-    "KEEP_CURRENT",
-    "NEVER_RETRIEVE",
-    "VALUE_NOT_RETRIEVED",
-    "AlwaysRetrieveFlag",
-    "AnyETagFlag",
-    "BackendError",
-    "BlobDict",
-    "ConcurrencyConflictError",
-    "ConditionalOperationResult",
-    "CopyCounts",
-    "DecodingError",
-    "DeleteCurrentFlag",
-    "ETagConditionFlag",
-    "ETagHasChangedFlag",
-    "ETagIfExists",
-    "ETagIsTheSameFlag",
-    "ETagMismatch",
-    "ETagValue",
-    "EmptyDict",
-    "EncodingError",
-    "Expected",
-    "IfETagChangedRetrieveFlag",
-    "ItemNotAvailableFlag",
-    "Joker",
-    "KeepCurrentFlag",
-    "LocalBackend",
-    "LocalDict",
-    "MutationPolicyError",
-    "NeverRetrieveFlag",
-    "NonEmptyPersiDictKey",
-    "NonEmptySafeStrTuple",
-    "OperationResult",
-    "PersiDict",
-    "PersiDictError",
-    "PersiDictKey",
-    "RetrieveValueFlag",
-    "SafeStrTuple",
-    "SigningKeys",
-    "Stat",
-    "StatLike",
-    "TransformingFunction",
-    "ValueNotRetrievedFlag",
-    "ValueType",
-    "__version__",
-    "decode_key_component",
-    "describe",
-    "encode_key_component",
-    "get_safe_chars",
-    "open_store",
-    "register_format",
-    "replace_unsafe_chars",
-]
+# Only for those who implement stores; all others are names of `persidict` too.
+_FOR_BACKENDS = ["BlobDict", "ETagMismatch", "Expected", "Stat", "StatLike"]
+
+__all__ = [*_facade.NAMES_BY_PART["core"].split(), *_FOR_BACKENDS]  # noqa: PLE0604  # strings

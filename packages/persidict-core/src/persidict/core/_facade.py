@@ -25,6 +25,7 @@ NAMES_BY_PART = {
     "s3": "BasicS3Dict S3Dict S3Dict_FileDirCached",
 }
 
+PARTS = frozenset(NAMES_BY_PART)
 PART_BY_NAME = {name: part for part, names in NAMES_BY_PART.items() for name in names.split()}
 
 
@@ -49,13 +50,8 @@ def load(name: str) -> object:
 
 def installed_names() -> list[str]:
     """Return the public names of the parts that are installed, without importing them."""
-    parts = {part for part in NAMES_BY_PART if _is_installed(f"persidict.{part}")}
+    parts = {part for part in PARTS if _is_installed(f"persidict.{part}")}
     return sorted(name for name, part in PART_BY_NAME.items() if part in parts)
-
-
-def star_names() -> list[str]:
-    """Return what `from persidict import *` binds; `__version__` would overwrite a module's own."""
-    return [name for name in installed_names() if not name.startswith("_")]
 
 
 def _is_installed(module: str) -> bool:

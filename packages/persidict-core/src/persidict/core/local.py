@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any, TypeAlias
 
+from persidict.core._opening.contract import StaysBehind
 from persidict.core.backend import ETagMismatch, Expected, Location
 from persidict.core.base import PersiDict
 from persidict.core.flags import (
@@ -29,7 +30,7 @@ _Item: TypeAlias = tuple[Any, Stat]
 """A value, and what is known of its version."""
 
 
-class LocalBackend:
+class LocalBackend(StaysBehind):
     """What the handles of one in-memory store share; a sub-dict's names its prefix too.
 
     Example:
@@ -55,6 +56,10 @@ class LocalBackend:
         view = copy.copy(self)
         view.prefix = prefix
         return view
+
+    def below(self, prefix: SafeStrTuple) -> LocalBackend:
+        """Return the same backend, seen from a prefix below this one's."""
+        return self.at(self.prefix + prefix)
 
     def __eq__(self, other: object) -> bool:
         return (

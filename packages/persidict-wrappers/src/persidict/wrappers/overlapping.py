@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from persidict.core._opening.contract import StoreGroup
 from persidict.core.base import PersiDict
 from persidict.core.notebook import table, title_and_params
 
 
-class OverlappingMultiDict:
+class OverlappingMultiDict(StoreGroup):
     """One dict per serialization format, all over the same location, as attributes.
 
     Keys of different formats don't see each other. It is no mapping itself.
@@ -66,6 +67,17 @@ class OverlappingMultiDict:
             **self.individual_subdicts_params,
         }
         return dict(sorted(params.items()))
+
+    def _params_to_describe(self) -> dict[str, Any]:
+        params = {
+            "dict_type": self.dict_type,
+            "shared_subdicts_params": {},
+        }
+        for name in self.subdicts_names:
+            own = self.__dict__[name].get_params()
+            own.pop("serialization_format")
+            params[name] = own
+        return params
 
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from persidict.core._cli.output import Refusal, prefix_of, shown, warn
-from persidict.core._opening.describe import open_store
+from persidict.core._opening.open_store import open_store
 from persidict.core._opening.urls import address_of
 from persidict.core.backend import StatLike
 from persidict.core.base import PersiDict

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
+from persidict.core._opening.contract import StaysBehind
 from persidict.core.keys import PersiDictKey, SafeStrTuple, as_prefix
 
 _MAGIC = b"\xffpersidict signed 1\n"
@@ -27,7 +28,7 @@ class SignatureError(ValueError):
     """The stored bytes were not signed by a holder of the key for this dict key and format."""
 
 
-class SigningKeys:
+class SigningKeys(StaysBehind):
     """The secret keys that sign and verify values.
 
     Stores accept plain ``bytes`` as well. Their `get_params` returns an object of this class,
@@ -48,19 +49,21 @@ class SigningKeys:
         <SigningKeys: 2 hidden>
     """
 
-    __slots__ = ("_keys", "_prefix")
+    __slots__ = ("_keys", "prefix")
 
     def __init__(self, keys: SigningKey, *, prefix: PersiDictKey = ()) -> None:
         self._keys: tuple[bytes, ...] = (
             keys._keys if isinstance(keys, SigningKeys) else _validate(keys)
         )
-        self._prefix: SafeStrTuple = as_prefix(prefix)
+        self.prefix: SafeStrTuple = as_prefix(prefix)
         if isinstance(keys, SigningKeys):
-            self._prefix = keys._prefix + self._prefix
+            self.prefix = keys.prefix + self.prefix
 
     def at(self, prefix: SafeStrTuple) -> SigningKeys:
         """Return the same keys for a store that begins at a prefix of this one."""
         return SigningKeys(self, prefix=prefix) if prefix else self
+
+    below = at
 
     def header(
         self, key: Sequence[str], serialization_format: str, pieces: Iterable[bytes]
@@ -91,7 +94,7 @@ class SigningKeys:
         )
 
     def _context(self, key: Sequence[str], serialization_format: str) -> bytes:
-        parts = [part.encode() for part in (serialization_format, *self._prefix, *key)]
+        parts = [part.encode() for part in (serialization_format, *self.prefix, *key)]
         return _uint32(len(parts)) + _sized(parts)
 
     def __eq__(self, other: object) -> bool:
@@ -100,7 +103,7 @@ class SigningKeys:
         from hmac import compare_digest
 
         same_secrets = compare_digest(_sized(self._keys), _sized(other._keys))
-        return same_secrets and self._prefix == other._prefix
+        return same_secrets and self.prefix == other.prefix
 
     __hash__ = None  # type: ignore[assignment]  # a hash would reveal something about the secrets
 

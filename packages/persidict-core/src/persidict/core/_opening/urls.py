@@ -10,7 +10,9 @@ from urllib.parse import unquote
 
 from persidict.core import _facade
 from persidict.core._codecs.registry import validate_format
+from persidict.core._opening.class_names import class_named
 from persidict.core.base import PersiDict
+from persidict.core.parameters import constructor_parameters
 
 # Two letters at least: one is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):").match
@@ -136,9 +138,7 @@ def _split(query: str) -> dict[str, str]:
 
 
 def _annotations(cls: type) -> dict[str, str]:
-    import inspect  # slow to import, rarely needed
-
-    return {name: str(p.annotation) for name, p in inspect.signature(cls).parameters.items()}
+    return {name: str(p.annotation) for name, p in constructor_parameters(cls).items()}
 
 
 def _converted(address: Address, annotations: dict[str, str]) -> dict[str, Any]:
@@ -163,8 +163,6 @@ def _value(name: str, text: str, annotation: str) -> Any:
         raise ValueError(f"{name!r} can't be given in a URL, only as an argument of open_store")
     kind = kinds[0]
     if kind == "type":
-        from persidict.core._opening.describe import class_named  # which imports this module
-
         return class_named(text if ":" in text else f"builtins:{text}")
     if "None" in annotation and kind != "str" and text.lower() == "none":
         return None
