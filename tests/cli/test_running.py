@@ -115,36 +115,36 @@ class Watching:
 @pytest.mark.skipif(windows, reason="Ctrl-C goes to the whole console")
 def test_watch(store, start):
     watching = Watching(start)
-    assert watching.first == "persidict: watching 50 items; Ctrl-C ends it\n"
+    assert watching.first == "persidict: watching 50 items; press Ctrl-C to stop\n"
     store["new", "one"] = 1
     assert watching.line() == "+ new/one"
     store["k", "7"] = 7
     assert watching.line() == "~ k/7"
     del store["new", "one"]
     assert watching.line() == "- new/one"
-    assert watching.end() == (0, "")
+    assert watching.end() == (130, "persidict: interrupted\n")
 
 
 def test_what_a_listing_misses_is_not_deleted(store, call, monkeypatch):
-    from persidict.core._cli import commands as cli_commands
+    from persidict.core._cli import watching
 
     looks = []
 
-    def etags(d, original=cli_commands.etags):
-        looks.append(original(d))
+    def etags(d, selection, original=watching.etags):
+        looks.append(original(d, selection))
         if len(looks) == 2:
-            del looks[-1]["k", "7"]
+            del looks[-1]["k/7"]
         if len(looks) == 3:
             store["k", "7"] = 8
-            looks[-1] = original(d)
+            looks[-1] = original(d, selection)
         if len(looks) == 4:
             raise BackendError("no answer", backend="x", operation="list")
         if len(looks) == 5:
             raise KeyboardInterrupt
         return looks[-1]
 
-    monkeypatch.setattr(cli_commands, "etags", etags)
-    found = call("watch", "data", "--interval", "0", check=0)
+    monkeypatch.setattr(watching, "etags", etags)
+    found = call("watch", "data", "--interval", "0", check=130)
     assert found.out == "~ k/7\n"
     assert "persidict: no answer; trying again\n" in found.err
 
@@ -158,7 +158,7 @@ def test_watch_for_programs(store, start):
     assert found == {"event": "changed", "key": "k/7", "etag": store.etag(("k", "7"))}
     del store["k", "7"]
     assert json.loads(watching.line()) == {"event": "deleted", "key": "k/7", "etag": None}
-    assert watching.end() == (0, "")
+    assert watching.end() == (130, "persidict: interrupted\n")
 
 
 def test_start_is_quick():
@@ -206,7 +206,8 @@ def test_a_server(bucket, run, call, store):
     assert call("sync", "data", url, check=0).out == "51 unchanged\n"
     assert call("rm", "-r", url, "k", check=0).out == ""
     assert call("ls", url, check=0).out == "a/b\n"
-    assert "add ?format=json" in call("ls", f"{place}?{endpoint}", check=0).err
+    assert call("ls", place, "--endpoint-url", endpoint.partition("=")[2], check=0).out == "a/b\n"
+    assert "add ?format=json" in call("ls", f"{place}?{endpoint}", "--format", "txt", check=1).err
     assert call("get", url, "no", check=1).err == "persidict: there is no item no\n"
     nowhere = f"s3://no-such-bucket/x?{endpoint}"
     for command in (["ls", nowhere], ["cp", "-n", "data", nowhere], ["watch", nowhere]):

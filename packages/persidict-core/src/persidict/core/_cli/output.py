@@ -1,23 +1,21 @@
-"""How the command line shows things to people and to scripts."""
+"""Print lines for people and JSON for scripts."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, Self
 
-from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
 
-
-class Refusal(Exception):
-    """The answer is no: not found, or a condition did not hold."""
+class CommandFailed(Exception):
+    """The command can't do what it was asked: exit status 1."""
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error as one line, with its notes."""
+    """Return an error and its notes as one line."""
     text = f"there is no item {error.args[0]}" if isinstance(error, KeyError) else str(error)
     notes = getattr(error, "__notes__", [])
     return " ".join("; ".join([text or type(error).__name__, *notes]).split())
@@ -33,78 +31,47 @@ def say_json(value: Any) -> None:
     say(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
+def say_bytes(data: bytes) -> None:
+    """Write bytes to standard output."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
 def warn(text: str) -> None:
-    """Print a line for people, beside the output."""
+    """Print a line to standard error."""
     sys.stderr.write(f"persidict: {text}\n")
 
 
-def key_of(text: str) -> NonEmptySafeStrTuple:
-    """Return the key that ``a/b/c`` stands for."""
-    return NonEmptySafeStrTuple(text.split("/"))
-
-
-def shown(key: Sequence[str]) -> str:
-    """Return a key as it is written on the command line."""
-    return "/".join(key)
-
-
-def prefix_of(text: str | None) -> SafeStrTuple:
-    """Return the prefix that ``a/b`` or ``a/b/`` stands for."""
-    return key_of(text.removesuffix("/")) if text else SafeStrTuple()
-
-
-def time_of(timestamp: float) -> str:
-    """Return a time in a form that people and programs read."""
+def format_time(timestamp: float) -> str:
+    """Return a time in UTC in ISO 8601, to the second."""
     try:
         return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):
         return f"{timestamp:.0f}s"  # no such year; a file can have any time
 
 
-def is_json(value: Any) -> bool:
-    """Tell whether JSON holds the value as it is."""
-    kind = type(value)
-    if value is None or kind in (bool, int, str):
-        return True
-    if kind is float:
-        return bool(value - value == 0)  # finite
-    if kind is list:
-        return all(map(is_json, value))
-    return kind is dict and all(type(key) is str and is_json(value[key]) for key in value)
-
-
-def as_bytes(value: Any, *, as_json: bool, raw: bool) -> bytes:
-    """Return what ``get`` prints of a value.
-
-    Raises:
-        Refusal: The value has no such form.
-    """
-    kind = type(value).__name__
-    if raw:
-        if isinstance(value, bytes):
-            return value
-        if isinstance(value, str):
-            return value.encode("utf-8", "surrogatepass")
-        raise Refusal(f"--raw is for text and bytes; the value is of the type {kind}")
-    if as_json:
-        if not is_json(value):
-            raise Refusal(f"JSON can't hold this value of the type {kind}; try without --json")
-        text = json.dumps(value, ensure_ascii=False)
-    elif isinstance(value, str):
-        text = value
-    elif is_json(value):
-        text = json.dumps(value, ensure_ascii=False, indent=2)
-    else:
-        text = repr(value)
-    return (text + "\n").encode("utf-8", "surrogatepass")
+def format_size(size: int | None, *, human: bool) -> str:
+    """Return a number of bytes, rounded up to K, M, ... if wanted, as coreutils does."""
+    if size is None:
+        return "-"
+    if not human or size < 1024:
+        return str(size)
+    rest = float(size)
+    for unit in "KMGTPE":
+        rest /= 1024
+        if rest < 9.95:
+            return f"{-(-rest * 10 // 1) / 10:.1f}{unit}"
+        if rest < 1023.5:
+            break
+    return f"{-(-rest // 1):.0f}{unit}"
 
 
 class ProgressBar:
-    """A bar on a terminal, if tqdm is installed; else nothing.
+    """A bar on a terminal, if tqdm is installed; otherwise it does nothing.
 
     Args:
         total: Counts the items; called only if there is a bar.
-        wanted: False: no bar.
+        wanted: Whether there should be a bar.
     """
 
     def __init__(self, total: Callable[[], int], *, wanted: bool) -> None:
@@ -121,10 +88,10 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.close()
 
-    def step(self) -> None:
-        """One item more is done."""
+    def step(self, n: int = 1) -> None:
+        """Advance by `n` items."""
         if self._bar is not None:
-            self._bar.update()
+            self._bar.update(n)
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

@@ -1,150 +1,182 @@
-"""Stores and values as the command line's arguments name them."""
+"""Open the stores that the command line names."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from persidict.core._cli.output import Refusal, prefix_of, shown, warn
+from persidict.core._cli.formats import formats_present
+from persidict.core._cli.output import CommandFailed
+from persidict.core._cli.selection import Selection
 from persidict.core._opening.open_store import open_store
 from persidict.core._opening.urls import address_of
-from persidict.core.backend import StatLike
 from persidict.core.base import PersiDict
-from persidict.core.errors import BackendError, DecodingError
-from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.transfer import Unreadable, each_value, relative_scan
 
-# Formats to look for where a store turns out to be empty.
-_USUAL_FORMATS = ("pkl", "json", "txt")
-_READ_AT_ONCE = 256
-# Items in a row that can't be read for another reason than damage: then it is the store.
-_FAILURES_IN_A_ROW = 3
+# The options of a store and the parameters of its constructor.
+_PARAMS = {
+    "digest_len": "digest_len",
+    "append_only": "append_only",
+    "durable": "durable",
+    "object_tags": "object_tags",
+    "region": "region",
+    "endpoint_url": "endpoint_url",
+    "cache_dir": "base_dir",
+}
 
 
-def opened(url: str, key_file: str | None, *, make: bool = True) -> PersiDict[Any]:
-    """Open a store, with the secret in a file if its values are signed.
+def open_existing(options: Namespace, name: str = "store") -> PersiDict[Any]:
+    """Open a store for reading; it must exist already.
+
+    Raises:
+        CommandFailed: There is no such directory.
+    """
+    place = address_of(getattr(options, name), windows=os.name == "nt").place
+    if "base_dir" in place and not os.path.isdir(place["base_dir"]):
+        raise CommandFailed(f"there is no directory {place['base_dir']}")
+    return open_named(options, name, create=False)
+
+
+def open_named(options: Namespace, name: str = "store", *, create: bool = True) -> PersiDict[Any]:
+    """Open a store in its own format, or, if the user names none, in the format of its items.
 
     Args:
-        url: The store.
-        key_file: The file's name, or None.
-        make: Whether a bucket may be made.
+        options: The parsed options.
+        name: The argument that names the store: ``"store"``, ``"source"`` or ``"target"``.
+        create: Whether to create a missing bucket.
+
+    Raises:
+        ValueError: The store has items in several formats, and the user chose none.
     """
-    given: dict[str, Any] = {}
-    if not make and address_of(url, windows=os.name == "nt").store == "BasicS3Dict":
+    chosen = chosen_format(options, name)
+    if chosen is None:
+        present = find_formats(options, name)
+        if len(present) > 1:
+            flag = "--target-format" if name == "target" else "--format"
+            raise ValueError(
+                f"{getattr(options, name)} has items in the formats {' and '.join(present)}: "
+                f"choose one with {flag}"
+            )
+        chosen = present[0] if present else None
+    return _open(options, name, chosen, create=create)
+
+
+def chosen_format(options: Namespace, name: str = "store") -> str | None:
+    """Return the format that the URL or an option names."""
+    query = address_of(getattr(options, name), windows=os.name == "nt").query
+    given: str | None = getattr(options, f"{name}_format")
+    if given is not None and "serialization_format" in query:
+        raise ValueError("the format is given twice: in the URL and as an option")
+    return query.get("serialization_format", given)
+
+
+def find_formats(options: Namespace, name: str = "store") -> list[str]:
+    """Return the formats of the items in a store's place."""
+    address = address_of(getattr(options, name), windows=os.name == "nt")
+    directory = address.place.get("base_dir")
+    if directory is not None and not os.path.isdir(directory):
+        return []
+    return formats_present(
+        directory, lambda other: _open(options, name, other, create=False, values=False)
+    )
+
+
+def other_formats(options: Namespace, store: PersiDict[Any], name: str = "store") -> list[str]:
+    """Return the formats, other than the store's own, of the items in its place."""
+    own = store.serialization_format
+    return [found for found in find_formats(options, name) if found != own]
+
+
+def fail_on_wrong_format(options: Namespace, store: PersiDict[Any], name: str = "store") -> None:
+    """Raise an error if the store looks empty only because its items have another format.
+
+    Raises:
+        CommandFailed: There are no items of the chosen format, but of others.
+    """
+    if not store and (others := other_formats(options, store, name)):
+        flag = "--target-format" if name == "target" else "--format"
+        raise CommandFailed(
+            f"there are no items of the format {store.serialization_format} here, but of "
+            f"{' and '.join(others)}: add ?format={others[0]} to the store, or {flag} {others[0]}"
+        )
+
+
+def fail_if_nothing_is_selected(
+    options: Namespace, store: PersiDict[Any], selection: Selection
+) -> None:
+    """Raise an error if the user has named items that don't exist.
+
+    Raises:
+        CommandFailed: No item is selected, and the reason is not that the store is empty.
+    """
+    fail_on_wrong_format(options, store)
+    if not selection.is_everything:
+        raise CommandFailed(f"there is no item {selection.text}, and none below it")
+
+
+def _open(
+    options: Namespace,
+    name: str,
+    serialization_format: str | None,
+    *,
+    create: bool,
+    values: bool = True,
+) -> PersiDict[Any]:
+    """Open a store in a format; without `values`, only to list its items."""
+    url: str = getattr(options, name)
+    address = address_of(url, windows=os.name == "nt")
+    texts = _texts(options, name)
+    for param in texts.keys() & {*address.query, *address.place}:
+        raise ValueError(f"{param} is given twice: in the URL and as an option")
+    texts = {**address.query, **texts}
+    if not values:
+        # A format may refuse these, and they don't matter for keys.
+        texts.pop("object_tags", None)
+        texts.pop("base_class_for_values", None)
+    if serialization_format is not None:
+        texts["serialization_format"] = serialization_format
+    query = "&".join(f"{quote(param)}={quote(text)}" for param, text in texts.items())
+    base = url.partition("?")[0]
+    given = _objects(options, name, is_s3=address.store == "BasicS3Dict")
+    if not create and address.store == "BasicS3Dict":
         given["create_bucket"] = False
-    if key_file is not None:
-        secret = Path(key_file).read_bytes()
-        line_end = b"\r\n" if secret.endswith(b"\r\n") else b"\n"
-        given["signing_key"] = secret.removesuffix(line_end)
-    return open_store(url, **given)
+    return open_store(f"{base}?{query}" if query else base, **given)
 
 
-def existing(options: Namespace, name: str = "store") -> PersiDict[Any]:
-    """Open a store that must be there already, at the prefix that was asked for."""
-    store = opened(getattr(options, name), options.signing_key_file, make=False)
-    # That of an S3Dict is a cache.
-    directory = "." if hasattr(store, "bucket_name") else getattr(store, "base_dir", ".")
-    if not os.path.isdir(directory):
-        raise Refusal(f"there is no directory {directory}")
-    return store.get_subdict(prefix_of(getattr(options, "prefix", None)))
-
-
-def shown_in(options: Namespace) -> Callable[[NonEmptySafeStrTuple], str]:
-    """Return what shows a key of the sub-dict that was asked for as the whole store knows it."""
-    prefix = prefix_of(options.prefix)
-    return lambda key: shown((*prefix, *key))
-
-
-def known(
-    listing: Iterator[tuple[NonEmptySafeStrTuple, StatLike]],
-) -> Iterator[tuple[NonEmptySafeStrTuple, dict[str, Any]]]:
-    """Yield what is known of each item without its value."""
-    for key, found in listing:
-        try:
-            known = {
-                "etag": found.etag,
-                "timestamp": found.timestamp,
-                "bytes": found.size,
-            }
-        except KeyError:
-            continue  # vanished since it was listed
-        yield key, known
-
-
-def etags(store: PersiDict[Any]) -> dict[NonEmptySafeStrTuple, str]:
-    """Return the ETag of every item."""
-    return {key: found["etag"] for key, found in known(relative_scan(store))}
-
-
-def all_values(store: PersiDict[Any]) -> Iterator[tuple[NonEmptySafeStrTuple, Any]]:
-    """Yield every item, an `Unreadable` where it can't be read."""
-    errors = (BackendError, TypeError)
-    failures = 0
-    listing = relative_scan(store)
-    while batch := list(islice(listing, _READ_AT_ONCE)):
-        for key, value in each_value(store, batch, errors):
-            error = value.error if isinstance(value, Unreadable) else None
-            is_damaged = error is None or isinstance(error, (DecodingError, TypeError))
-            failures = 0 if is_damaged else failures + 1
-            if error is not None and failures == _FAILURES_IN_A_ROW:
-                raise error
-            yield key, value
-
-
-def value_to_write(options: Namespace, store: PersiDict[Any]) -> Any:
-    """Return the value to write, as it is said to be: text, bytes or JSON."""
-    if options.value is not None and options.file is not None:
-        raise ValueError("give either VALUE or --file")
-    if options.value is not None:
-        data = options.value.encode("utf-8", "surrogateescape")
-    elif options.file is not None and options.file != "-":
-        data = Path(options.file).read_bytes()
-    else:
-        data = sys.stdin.buffer.read()
-    if options.bytes:
-        return data
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"the value is no UTF-8 text ({error}); --bytes takes any bytes") from None
-    text_class = store.base_class_for_values
-    if options.text or (text_class is not None and issubclass(text_class, str)):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"the value is not JSON ({error}); --text takes it as text") from None
-
-
-def other_formats(store: PersiDict[Any]) -> list[str]:
-    """Return the usual formats that the store's place has items of, apart from its own."""
-    found = []
-    params = store.get_params()
-    for name in _USUAL_FORMATS:
-        if name == store.serialization_format or "serialization_format" not in params:
-            continue
-        changed = {
-            "serialization_format": name,
-            "base_class_for_values": None if name in ("pkl", "json") else str,
-            "object_tags": True,  # pkl refuses False; no value is read
-        }
-        other = type(store)(**{key: changed.get(key, value) for key, value in params.items()})
-        if other:
-            found.append(name)
+def _texts(options: Namespace, name: str) -> dict[str, str]:
+    """Return the parameters that the options give as texts."""
+    found: dict[str, str] = {}
+    for option, param in _PARAMS.items():
+        text = getattr(options, f"{name}_{option}")
+        if text is not None:
+            found[param] = text
+    for pair in getattr(options, f"{name}_param"):
+        param, equals, text = pair.partition("=")
+        if not equals or not param:
+            raise ValueError(f"--param takes NAME=VALUE, got {pair!r}")
+        if param in found:
+            raise ValueError(f"{param} is given twice")
+        found[param] = text
+    if "format" in found or "serialization_format" in found:
+        raise ValueError("give the format with --format, not with --param")
     return found
 
 
-def hint_at_formats(store: PersiDict[Any]) -> None:
-    """Tell somebody who finds nothing that there are items of other formats."""
-    if not store and (others := other_formats(store)):
-        own = store.serialization_format
-        warn(
-            f"there are no items of the format {own} here, but of {' and '.join(others)}: "
-            f"add ?format={others[0]} to the store"
-        )
+def _objects(options: Namespace, name: str, *, is_s3: bool) -> dict[str, Any]:
+    """Return the parameters that have no form in a URL."""
+    found: dict[str, Any] = {}
+    key_file = getattr(options, f"{name}_signing_key_file")
+    if key_file is not None:
+        secret = Path(key_file).read_bytes()
+        line_end = b"\r\n" if secret.endswith(b"\r\n") else b"\n"
+        found["signing_key"] = secret.removesuffix(line_end)
+    if getattr(options, f"{name}_sign_request") is not None:
+        if not is_s3:
+            raise ValueError("--no-sign-request is for stores on S3")
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        found["config"] = Config(signature_version=UNSIGNED)
+    return found

@@ -1,0 +1,134 @@
+"""Commands that read values: ``get`` and ``verify``."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from persidict.core._cli.arguments import (
+    RUNS_CODE,
+    Parsers,
+    add_command,
+    add_json,
+    add_quiet,
+    add_store,
+)
+from persidict.core._cli.output import (
+    CommandFailed,
+    ProgressBar,
+    one_line,
+    say,
+    say_bytes,
+    say_json,
+)
+from persidict.core._cli.selection import Selection, format_key, parse_key
+from persidict.core._cli.stores import (
+    fail_if_nothing_is_selected,
+    fail_on_wrong_format,
+    open_existing,
+)
+from persidict.core._cli.values import encode_for_output
+from persidict.core.backend import StatLike
+from persidict.core.base import PersiDict
+from persidict.core.errors import BackendError, DecodingError
+from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.transfer import Unreadable, each_value
+
+_BATCH = 256
+# After so many failures in a row that are no damage, the store itself has failed.
+_MAX_FAILURES_IN_A_ROW = 3
+
+
+def add_to(commands: Parsers) -> None:
+    """Add the commands of this module."""
+    parser = add_command(
+        commands,
+        "get",
+        get,
+        "print a value",
+        "Print a value: text as it is, values that JSON can represent as JSON, bytes and other "
+        f"objects as Python shows them. {RUNS_CODE}",
+    )
+    add_store(parser)
+    parser.add_argument("key", metavar="KEY")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON on one line")
+    form.add_argument("--raw", action="store_true", help="print text or bytes without a line end")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the value to a file")
+    parser = add_command(
+        commands,
+        "verify",
+        verify,
+        "read every item",
+        "Read and decode every item and report damaged ones. The exit status is 1 if there are "
+        f"any. {RUNS_CODE}",
+    )
+    add_store(parser, selection=True)
+    add_quiet(parser)
+    add_json(parser, "print one JSON object")
+
+
+def get(options: Namespace) -> int:
+    """Print a value."""
+    store = open_existing(options)
+    key = parse_key(options.key)
+    try:
+        value = store[key]
+    except KeyError:
+        fail_on_wrong_format(options, store)
+        raise CommandFailed(f"there is no item {options.key}") from None
+    # A file gets text and bytes as they are, without a line end.
+    to_file = options.output is not None and isinstance(value, (bytes, str)) and not options.json
+    data = encode_for_output(value, as_json=options.json, raw=options.raw or to_file)
+    if options.output is not None:
+        Path(options.output).write_bytes(data)
+    else:
+        say_bytes(data)
+    return 0
+
+
+def verify(options: Namespace) -> int:
+    """Read every item and report those that are damaged."""
+    store = open_existing(options)
+    selection = Selection(options.selection)
+    damaged: list[dict[str, str]] = []
+    count = 0
+    with ProgressBar(
+        lambda: sum(1 for _ in selection.keys(store)), wanted=not options.quiet
+    ) as bar:
+        for key, value in read_all(store, selection.scan(store)):
+            count += 1
+            bar.step()
+            if isinstance(value, Unreadable):
+                damaged.append({"key": format_key(key), "error": one_line(value.error)})
+                if not options.json:
+                    bar.say(f"damaged {format_key(key)}: {damaged[-1]['error']}")
+    if not count:
+        fail_if_nothing_is_selected(options, store, selection)
+    if options.json:
+        say_json({"items": count, "damaged": damaged})
+    else:
+        say(f"{count} items, {len(damaged)} damaged")
+    return 1 if damaged else 0
+
+
+def read_all(
+    store: PersiDict[Any], listing: Iterator[tuple[NonEmptySafeStrTuple, StatLike | None]]
+) -> Iterator[tuple[NonEmptySafeStrTuple, Any]]:
+    """Yield key and value of every item, an `Unreadable` instead of a value that can't be read.
+
+    Raises:
+        BackendError: Several items in a row can't be read, but are not damaged.
+    """
+    failures = 0
+    while batch := list(islice(listing, _BATCH)):
+        for key, value in each_value(store, batch, (BackendError, TypeError)):
+            error = value.error if isinstance(value, Unreadable) else None
+            is_damaged = error is None or isinstance(error, (DecodingError, TypeError))
+            failures = 0 if is_damaged else failures + 1
+            if error is not None and failures == _MAX_FAILURES_IN_A_ROW:
+                raise error
+            yield key, value
