@@ -95,8 +95,8 @@ class FileDirDict(BlobDict[ValueType]):
 
     def __init__(
         self,
-        *,
         base_dir: str | os.PathLike[str] = "__file_dir_dict__",
+        *,
         serialization_format: str = "pkl",
         append_only: bool = False,
         digest_len: int = 4,

@@ -98,8 +98,8 @@ class BasicS3Dict(BlobDict[ValueType]):
 
     def __init__(
         self,
-        *,
         bucket_name: str = "my_bucket",
+        *,
         region: str | None = None,
         root_prefix: str = "",
         serialization_format: str = "pkl",

@@ -64,8 +64,8 @@ class S3Dict(ForwardingDict[ValueType]):
 
     def __init__(
         self,
-        *,
         bucket_name: str = "my_bucket",
+        *,
         region: str | None = None,
         root_prefix: str = "",
         base_dir: str | os.PathLike[str] = "__s3_dict__",

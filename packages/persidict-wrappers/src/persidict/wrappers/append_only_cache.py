@@ -68,7 +68,7 @@ class AppendOnlyDictCached(ForwardingDict[ValueType]):
     """
 
     def __init__(
-        self, *, main_dict: PersiDict[ValueType], data_cache: PersiDict[ValueType]
+        self, main_dict: PersiDict[ValueType], *, data_cache: PersiDict[ValueType]
     ) -> None:
         for name, wrapped in (("main_dict", main_dict), ("data_cache", data_cache)):
             if not validate_wrapped(name, wrapped).append_only:

@@ -53,7 +53,7 @@ class ExpiringDict(WrapperDict[ValueType]):
         (True, 0)
     """
 
-    def __init__(self, *, wrapped_dict: PersiDict[ValueType], max_age: float) -> None:
+    def __init__(self, wrapped_dict: PersiDict[ValueType], *, max_age: float) -> None:
         if validate_wrapped("wrapped_dict", wrapped_dict).append_only:
             raise ValueError("wrapped_dict can't be append-only: expired items are replaced")
         if isinstance(max_age, bool) or not isinstance(max_age, (int, float)):

@@ -55,8 +55,8 @@ class MutableDictCached(RevalidatingCache[ValueType]):
 
     def __init__(
         self,
-        *,
         main_dict: PersiDict[ValueType],
+        *,
         data_cache: PersiDict[ValueType],
         etag_cache: PersiDict[Any],
         max_cached_items: int | None = None,

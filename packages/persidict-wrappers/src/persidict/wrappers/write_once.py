@@ -74,8 +74,8 @@ class WriteOnceDict(ForwardingDict[ValueType]):
 
     def __init__(
         self,
-        *,
         wrapped_dict: PersiDict[ValueType] | None = None,
+        *,
         p_consistency_checks: float | None = None,
     ) -> None:
         if wrapped_dict is None:
