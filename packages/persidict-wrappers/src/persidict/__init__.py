@@ -17,9 +17,13 @@ else:
     import os
     import sys
 
+    if os.path.exists(os.path.join(__path__[0], "persi_dict.py")):
+        # A module of the package published before 0.400: core says what to do.
+        __import__("persidict.core")
     for _entry in sys.path:
         _portion = os.path.join(_entry or os.getcwd(), "persidict")
-        if _portion not in __path__ and os.path.isdir(_portion):
+        # If the entry is a file, such as a zip archive, its importer looks inside.
+        if _portion not in __path__ and (os.path.isdir(_portion) or os.path.isfile(_entry)):
             __path__.append(_portion)
     del os, sys
 

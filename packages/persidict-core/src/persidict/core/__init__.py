@@ -1,6 +1,8 @@
 """The core: keys, flags, results, errors, `PersiDict`, and the stores without any dependency."""
 
-from persidict.core import _facade
+import os
+
+from persidict.core import _facade, _published
 from persidict.core._codecs.registry import register_format as register_format
 from persidict.core._codecs.signing import SigningKeys as SigningKeys
 from persidict.core._opening.describe import describe as describe
@@ -59,6 +61,8 @@ from persidict.core.results import OperationResult as OperationResult
 from persidict.core.results import Stat as Stat
 from persidict.core.results import TransformingFunction as TransformingFunction
 from persidict.core.results import ValueType as ValueType
+
+_published.validate_installation(os.path.dirname(os.path.dirname(__file__)))
 
 # Only for those who implement stores; all others are names of `persidict` too.
 _FOR_BACKENDS = ["BlobDict", "ETagMismatch", "Expected", "Stat", "StatLike"]
