@@ -1,19 +1,26 @@
 """Digests of arguments: the same everywhere for the same, and different for what differs."""
 
 import copy
+import enum
+import importlib.resources
 import importlib.util
+import io
 import json
 import math
 import os
 import pickle
+import re
 import subprocess
 import sys
-from collections import OrderedDict
-from dataclasses import make_dataclass
+from collections import OrderedDict, deque
+from dataclasses import dataclass, make_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal, localcontext
-from functools import partial
-from pathlib import Path
+from functools import cached_property, partial, wraps
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
+from uuid import UUID, SafeUUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -284,3 +291,199 @@ def test_nanoseconds_of_arrow():
         assert stable_digest(column(kind)[:1]) != stable_digest(column(kind)[1:])
     with pytest.raises(TypeError, match="no stable form"):
         stable_digest(column(pa.time64("ns")))
+
+
+class Permission(enum.IntFlag):
+    READ = 4
+    WRITE = 2
+
+
+class Open(enum.Flag, boundary=enum.KEEP):
+    ONE = 1
+
+
+class Planet(enum.Enum):
+    EARTH = 1
+
+
+@dataclass
+class Named:
+    name: str
+
+    @cached_property
+    def upper(self):
+        return self.name.upper()
+
+
+class Child(Named):
+    pass
+
+
+@dataclass(slots=True)
+class Slotted:
+    name: str
+
+
+class SlotChild(Slotted):
+    __slots__ = ("state",)
+
+
+class Columns(NamedTuple):
+    name: str
+
+
+class Row(Columns):
+    """It has a dict."""
+
+
+def with_state(thing, state):
+    thing.state = state
+    return thing
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda state: with_state(Named("a"), state),
+        lambda state: with_state(Child("a"), state),
+        lambda state: with_state(SlotChild("a"), state),
+        lambda state: with_state(Row("a"), state),
+        lambda state: with_state(copy.copy(Planet.EARTH), state),
+    ],
+    ids=["data class", "its child", "slot", "named tuple", "enum member"],
+)
+def test_attributes_that_are_no_fields_count(make):
+    first = stable_digest(make(1))
+    assert stable_digest(make(2)) != first
+    assert stable_digest(make(1)) == first
+    with pytest.raises(TypeError, match="no stable form"):
+        stable_digest(make(object()))
+
+
+def test_cached_properties_do_not_count():
+    read, unread = Named("a"), Named("a")
+    assert read.upper == "A"
+    assert stable_digest(read) == stable_digest(unread)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        [Permission(8), Permission(16), Permission(0), Permission.READ | 8, Permission.READ],
+        [Open(8), Open(16), Open.ONE],
+        [re.RegexFlag(0), re.RegexFlag(1 << 20), re.IGNORECASE],
+        [PurePosixPath("a/b"), PureWindowsPath("a/b"), PureWindowsPath("A/b")],
+        [PurePosixPath("c:/x"), PureWindowsPath("c:/x")],
+        [UUID(int=5), UUID(int=5, is_safe=SafeUUID.safe)],
+        [Decimal("NaN"), Decimal("-NaN"), Decimal("NaN123"), Decimal("sNaN"), Decimal("-0")],
+    ],
+    ids=repr,
+)
+def test_kinds_of_one_name_have_digests_of_their_own(different):
+    assert len(set(map(stable_digest, different))) == len(different)
+
+
+def made_in_a_function():
+    class Local(enum.Enum):
+        A = 1
+
+    return Local.A
+
+
+class PathWithState(PurePosixPath):
+    pass
+
+
+class ErrorData(Exception):  # noqa: N818  # only data here
+    pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        made_in_a_function(),
+        type("Elsewhere", (Columns,), {})("a"),
+        PathWithState("a"),
+        dataclass(ErrorData)(),
+        dataclass(type("Queue", (deque,), {"__annotations__": {}, "__module__": __name__}))(),
+        with_state(OrderedDict(a=1), 1),
+        [1].append,
+        Named("a").__str__,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_could_be_taken_for_something_else_is_refused(value):
+    with pytest.raises(TypeError, match="no stable form"):
+        stable_digest(value)
+
+
+def test_zones_read_from_files_are_refused():
+    key = "Europe/Berlin"
+    try:
+        packed = importlib.resources.files("tzdata.zoneinfo").joinpath(key).read_bytes()
+    except ModuleNotFoundError:
+        pytest.skip("no time zones here")
+    stranger = ZoneInfo.from_file(io.BytesIO(packed), key=key)
+    assert stable_digest(ZoneInfo(key))
+    with pytest.raises(TypeError, match="no stable form"):
+        stable_digest(stranger)
+
+
+def test_a_keyword_argument_is_no_position():
+    named = [stable_digest(**{name: 1}) for name in ("0", "=0", "==0")]
+    assert len({stable_digest(1), *named}) == 4
+
+
+def test_a_function_and_the_one_inside_it_differ():
+    assert stable_digest(wrapped) != stable_digest(wrapped.__wrapped__)
+
+
+def around(function):
+    return wraps(function)(lambda x: function(x) + 1)
+
+
+@around
+def wrapped(x):
+    return x
+
+
+def test_arrays_that_differ_in_more_than_values():
+    np = pytest.importorskip("numpy")
+    numbers = np.arange(6).reshape(2, 3)
+    packed = [("a", "i1"), ("b", "i4")]
+    groups = [
+        [numbers, np.asfortranarray(numbers), numbers.astype(">i8"), numbers.reshape(3, 2)],
+        [np.zeros(2, packed), np.zeros(2, np.dtype(packed, align=True))],
+        [np.zeros(2, packed), np.zeros(2, [(("title", "a"), "i1"), ("b", "i4")])],
+    ]
+    if hasattr(np.dtypes, "StringDType"):
+        kinds = [np.dtypes.StringDType(), np.dtypes.StringDType(na_object=None), object]
+        groups.append([np.array(["a"], dtype=kind) for kind in kinds])
+    for different in groups:
+        assert len(set(map(stable_digest, different))) == len(different)
+    marked = np.dtype("f8", metadata={"unit": "m"})
+    for refused in (marked, np.zeros(1, marked), np.ma.masked_array([1], [0])):
+        with pytest.raises(TypeError, match="no stable form"):
+            stable_digest(refused)
+
+
+def test_frames_and_indexes_that_differ_in_more_than_values():
+    pd = pytest.importorskip("pandas")
+    days = pd.date_range("2020-01-01", periods=3)
+    pairs = pd.MultiIndex.from_tuples([(1, "a"), (2, "b")])
+    frame = pd.DataFrame({"a": [1]})
+    stamp = pd.Timestamp("2024-01-01")
+    groups = [
+        [days, pd.DatetimeIndex(list(days)), pd.DatetimeIndex(list(days), freq="B")],
+        [pd.RangeIndex(3), pd.Index([0, 1, 2]), pd.RangeIndex(3, name="n")],
+        [pairs[:1], pairs[:1].remove_unused_levels()],
+        [frame, frame.set_flags(allows_duplicate_labels=False), with_state(frame.copy(), 1)],
+        [stamp.as_unit("s"), stamp.as_unit("ns")],
+        [pd.Series([1]), pd.Series([1], dtype="Int64")],
+        [pd.Series(["a"], dtype=kind) for kind in ("string", "object", "category")],
+    ]
+    for different in groups:
+        assert len(set(map(stable_digest, different))) == len(different), different
+    holidays = pd.offsets.CustomBusinessDay(holidays=["2025-01-01"])
+    with pytest.raises(TypeError, match="no stable form"):
+        stable_digest(pd.date_range("2020-01-01", periods=3, freq=holidays))

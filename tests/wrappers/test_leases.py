@@ -12,7 +12,7 @@ import pytest
 
 from persidict.core import BackendError, LocalBackend, LocalDict, NonEmptySafeStrTuple
 from persidict.wrappers import memoize
-from persidict.wrappers._memoize.leases import Leases, Watch
+from persidict.wrappers._coordination.claim import Claim
 from tests.wrappers.wrapper_doubles import Watched, broken
 
 KEY = NonEmptySafeStrTuple("job")
@@ -29,18 +29,13 @@ class Contender:
     """Somebody who wants the lease, with a clock of its own."""
 
     def __init__(self, store, seconds=10.0):
-        self.leases = Leases(store, seconds)
-        self.clock = self.leases._clock = Clock()
-        self.watch = Watch()
-        self.lease = None
+        self.claim = Claim(store, KEY, seconds)
+        self.clock = self.claim.clock = Clock()
 
     def try_it(self, after=0.0):
         """Do what a waiting call does at each look."""
         self.clock.now += after
-        if self.watch.etag is not None and self.leases.in_force(KEY, self.watch):
-            return False
-        self.lease = self.leases.take(KEY, self.watch)
-        return self.lease is not None
+        return self.claim.look()
 
 
 @pytest.fixture
@@ -48,11 +43,11 @@ def store():
     return LocalDict()
 
 
-def test_one_has_it_until_it_is_given_back(store):
+def test_one_has_it_until_it_is_released(store):
     one, other = Contender(store), Contender(store)
     assert one.try_it()
     assert not other.try_it()
-    one.lease.give_back()
+    one.claim.release()
     assert len(store) == 0
     assert other.try_it()
 
@@ -63,15 +58,15 @@ def test_clocks_need_not_agree(store):
     assert one.try_it()
     assert not other.try_it()
     assert not other.try_it(after=9.9)
-    assert other.try_it(after=0.1), "no sign of life for ten seconds"
+    assert other.try_it(after=0.1), "no heartbeat for ten seconds"
 
 
-def test_signs_of_life_keep_it(store):
+def test_heartbeats_keep_it(store):
     one, other = Contender(store), Contender(store)
     assert one.try_it()
     for _ in range(5):
         assert not other.try_it(after=9)
-        assert one.lease._shown()
+        assert one.claim.beat()
     assert not other.try_it(after=9)
     assert not other.try_it(after=9)
     assert other.try_it(after=1)
@@ -83,7 +78,7 @@ def test_the_owner_says_how_long_it_lasts(store):
     assert not hasty.try_it()
     assert not hasty.try_it(after=99)
     assert hasty.try_it(after=1)
-    assert not patient.lease._shown()
+    assert not patient.claim.beat()
     third = Contender(store, 50)
     assert not third.try_it()
     assert third.try_it(after=1)
@@ -103,11 +98,11 @@ def test_who_lost_it_takes_nothing_away(store, caplog):
     assert not other.try_it()
     assert other.try_it(after=10)
     assert "taken over" in caplog.text
-    assert not slow.lease._shown()
+    assert not slow.claim.beat()
     assert "taken over from this process" in caplog.text
-    slow.lease.give_back()
+    slow.claim.release()
     assert set(store) == {KEY}
-    other.lease.give_back()
+    other.claim.release()
     assert len(store) == 0
 
 
@@ -124,8 +119,8 @@ def test_a_lease_that_goes_while_it_is_looked_at(store, monkeypatch):
     one, other = Contender(store), Contender(store)
     assert one.try_it()
     assert not other.try_it()
-    one.lease.give_back()
-    assert not other.leases.in_force(KEY, other.watch)
+    one.claim.release()
+    assert not other.claim.is_in_force()
     assert other.try_it()
 
 
@@ -133,20 +128,25 @@ def test_equal_texts_are_two_versions(store):
     one = Contender(store)
     assert one.try_it()
     first = store[KEY]
-    assert one.lease._shown()
+    assert one.claim.beat()
     assert store[KEY] != first
     assert json.loads(first)["seconds"] == 10.0
 
 
-def test_pauses_grow_and_are_bounded():
-    watch = Watch()
-    watch.seconds = 30
-    pauses = [watch.pause() for _ in range(100)]
+def test_pauses_grow_and_are_bounded(store):
+    def waiting(seconds):
+        one, other = Contender(store, seconds), Contender(store)
+        assert one.try_it()
+        assert not other.try_it()
+        one.claim.release()
+        return other.claim
+
+    waiting_for_long = waiting(30)
+    pauses = [waiting_for_long.pause() for _ in range(100)]
     assert all(0.0025 <= pause <= 0.5 for pause in pauses)
     assert sum(pauses[:5]) < 0.1
     assert min(pauses[20:]) >= 0.25
-    watch.seconds = 0.01
-    assert watch.pause() <= 0.0025
+    assert waiting(0.01).pause() <= 0.0025
 
 
 class Signals(LocalDict):
@@ -162,7 +162,7 @@ class Signals(LocalDict):
         return stat
 
 
-def test_a_computation_shows_signs_of_life():
+def test_a_computation_sends_heartbeats():
     leases = Signals()
 
     def slow(x):
@@ -197,15 +197,15 @@ def test_nothing_stays_behind_if_no_thread_can_be_started(monkeypatch):
 def test_a_store_that_fails_behind_the_lease():
     store, leases = Watched(), LocalDict()
     f = memoize(store, once=True, lease_store=leases, name="f")(lambda x: x + 1)
-    take = Leases.take
+    take = Claim.take
 
-    def take_and_break(self, key, watch):
-        lease = take(self, key, watch)
+    def take_and_break(self):
+        taken = take(self)
         store.failure = broken()
-        return lease
+        return taken
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Leases, "take", take_and_break)
+        patched.setattr(Claim, "take", take_and_break)
         with pytest.raises(BackendError):
             f(1)
     store.failure = None
@@ -218,12 +218,12 @@ def test_a_store_that_fails_for_a_while(caplog):
     one = Contender(store)
     assert one.try_it()
     store.failure = broken()
-    assert one.lease._shown(), "the next sign may get through"
-    one.lease.give_back()
+    assert one.claim.beat(), "the next one may get through"
+    one.claim.release()
     assert "can't be renewed now" in caplog.text
-    assert "can't be given back" in caplog.text
+    assert "can't be released" in caplog.text
     store.failure = None
-    assert one.lease._shown()
+    assert one.claim.beat()
 
 
 def test_a_lease_lost_while_computing(caplog):
@@ -254,17 +254,17 @@ def test_a_lease_lost_while_computing(caplog):
 def test_a_forked_child_leaves_the_lease_alone(store):
     one = Contender(store)
     assert one.try_it()
-    one.lease._writing.acquire()  # another thread is just renewing it
+    one.claim._writing.acquire()  # another thread is just renewing it
     child = os.fork()
     if child == 0:
         try:
-            one.lease.give_back()
-            os._exit(0 if one.lease._writing.acquire(blocking=False) else 2)
+            one.claim.release()
+            os._exit(0 if one.claim._writing.acquire(blocking=False) else 2)
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
-    one.lease._writing.release()
-    one.lease.give_back()
+    one.claim._writing.release()
+    one.claim.release()
     assert len(store) == 0
 
 

@@ -12,7 +12,7 @@ from persidict.core import (
     NonEmptySafeStrTuple,
 )
 from persidict.wrappers import AppendOnlyDictCached, MutableDictCached, WriteOnceDict
-from persidict.wrappers._memoize.leases import Leases, Watch
+from persidict.wrappers._coordination.claim import Claim
 
 
 class Gone:
@@ -71,7 +71,7 @@ def test_an_item_that_leaves_the_cache_and_was_removed_from_main():
 
 
 def test_a_lease_is_kept_where_threads_can_not_be_daemons(monkeypatch):
-    """As in a subinterpreter; its sign of life ends with it."""
+    """As in a subinterpreter; its heartbeat ends with it."""
     real, made = threading.Thread, []
 
     def thread(*, daemon=False, **others):
@@ -82,14 +82,15 @@ def test_a_lease_is_kept_where_threads_can_not_be_daemons(monkeypatch):
 
     store, key = LocalDict(), NonEmptySafeStrTuple("job")
     renewed = threading.Event()
-    lease = Leases(store, 0.01).take(key, Watch())
+    claim = Claim(store, key, 0.01)
+    assert claim.look()
     before = store.etag(key)
-    shown = lease._shown
-    monkeypatch.setattr(lease, "_shown", lambda: (shown(), renewed.set())[0])
+    beat = claim.beat
+    monkeypatch.setattr(claim, "beat", lambda: (beat(), renewed.set())[0])
     monkeypatch.setattr(threading, "Thread", thread)
-    lease.keep()
+    claim.start_heartbeat()
     assert renewed.wait(60)
-    lease.give_back()
+    claim.release()
     made[0].join(60)
     assert not made[0].is_alive()
     assert not made[0].daemon

@@ -1,7 +1,8 @@
 """Dicts around other dicts: caches, expiry, write-once checks; and functions that remember."""
 
 from persidict.wrappers._memoize.digests import stable_digest
-from persidict.wrappers._memoize.memoize import CacheInfo, Memoized, memoize
+from persidict.wrappers._memoize.memoize import memoize
+from persidict.wrappers._memoize.protocol import CacheInfo, Memoized
 from persidict.wrappers.append_only_cache import AppendOnlyDictCached
 from persidict.wrappers.expiring import ExpiringDict
 from persidict.wrappers.mutable_cache import MutableDictCached

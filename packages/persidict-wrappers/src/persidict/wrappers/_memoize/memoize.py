@@ -2,93 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import math
-import threading
-import time
-import types
 from collections.abc import Callable, Iterable
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Concatenate,
-    NamedTuple,
-    ParamSpec,
-    Protocol,
-    TypeVar,
-    cast,
-    overload,
-)
+from typing import Any, ParamSpec, TypeVar, cast
 
 from persidict.core.base import PersiDict
-from persidict.core.key_components import MAX_COMPONENT_LENGTH, encode_key_component
-from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.wrappers._memoize.calls import Call, Results
-from persidict.wrappers._memoize.digests import digest_of, importable_module, stable_digest
-from persidict.wrappers._memoize.leases import Leases, check_lease_store
-
-if TYPE_CHECKING:
-    import asyncio
+from persidict.wrappers._coordination.claim import validate_claim_store
+from persidict.wrappers._memoize.call_keys import CallKeys
+from persidict.wrappers._memoize.function_names import component, full_name
+from persidict.wrappers._memoize.protocol import Memoized
+from persidict.wrappers._memoize.results import Results, Settings
+from persidict.wrappers._memoize.wrapping import (
+    is_async,
+    memoized_async_function,
+    memoized_function,
+    refreshed,
+    refreshed_async,
+)
 
 _P = ParamSpec("_P")
-_Q = ParamSpec("_Q")
 _R = TypeVar("_R")
-_R_co = TypeVar("_R_co", covariant=True)
-_S = TypeVar("_S")
-
-
-class CacheInfo(NamedTuple):
-    """How a memoised function did.
-
-    Attributes:
-        hits: Calls in this process that were answered from the store.
-        misses: Calls in this process that computed.
-        currsize: Results of the function's current version in the store, whoever computed them.
-    """
-
-    hits: int
-    misses: int
-    currsize: int
-
-
-class Memoized(Protocol[_P, _R_co]):
-    """A function whose results are kept; called like the function itself."""
-
-    __name__: str
-    __qualname__: str
-
-    @property
-    def __wrapped__(self) -> Callable[_P, _R_co]:
-        """The function itself, which computes whenever it is called."""
-        ...
-
-    @property
-    def store(self) -> PersiDict[Any]:
-        """The dict that holds the results."""
-        ...
-
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R_co:
-        """Return the result, from the store if it is there."""
-        ...
-
-    @overload
-    def __get__(self, instance: None, owner: Any) -> Memoized[_P, _R_co]: ...
-    @overload
-    def __get__(
-        self: Memoized[Concatenate[_S, _Q], _R_co], instance: _S, owner: Any
-    ) -> Callable[_Q, _R_co]: ...
-
-    def key_of(self, *args: _P.args, **kwargs: _P.kwargs) -> NonEmptySafeStrTuple:
-        """Return the key under which the result of a call with these arguments is kept."""
-        ...
-
-    def cache_info(self) -> CacheInfo:
-        """Return the counts so far; that of the results lists the store."""
-        ...
-
-    def cache_clear(self) -> None:
-        """Delete the results of the function's current version, and begin to count anew."""
 
 
 def memoize(
@@ -101,52 +34,71 @@ def memoize(
     once: bool = False,
     lease: float = 30.0,
     lease_store: PersiDict[Any] | None = None,
+    max_age: float | None = None,
+    stale: float | None = None,
+    exceptions: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> Callable[[Callable[_P, _R]], Memoized[_P, _R]]:
     """Keep a function's results in a dict, also for other processes and for the next run.
 
-    The key is made of the function's full name, its version, and a digest of the arguments that
+    The key consists of the function's full name, its version, and a digest of the arguments that
     is the same in all processes (`stable_digest`): however they are passed, with defaults filled
     in. Functions may be plain or ``async``; for the latter, the store is used in threads, so that
-    the event loop goes on. Exceptions are not kept.
+    the event loop is not blocked.
 
     Args:
         store: Where the results go: any dict whose format can hold them.
-        version: Change it when the function computes something else: earlier results are left
-            alone then, and not used.
-        name: What stands for the function in keys; None means its module and qualified name.
+        version: Change it when the function computes something else. Earlier results stay in the
+            store, unused.
+        name: Stands for the function in keys; None means its module and qualified name.
         ignore: Names of parameters that don't matter for the result.
         key: Called with the function's arguments, returns what stands for them in the key, for
             arguments that have no stable form themselves.
         once: Of all processes that call with the same arguments at the same time one computes,
             and the others wait for its result.
-        lease: With `once`, the seconds without a sign of life from the one that computes after
-            which another one takes over. It shows three in that time, from a thread.
+        lease: With `once`, the seconds without a heartbeat from the one that computes after
+            which another one takes over. A thread sends three heartbeats in that time.
         lease_store: With `once`, the dict that tells who computes; None: `store` itself, under
             keys that begin with ``"=leases"``.
+        max_age: Seconds after which a result is computed again. None: never.
+        stale: Seconds after `max_age` in which one caller computes the new result while the
+            others get the old one. None: they compute too, or wait with `once`.
+        exceptions: Classes of exceptions that are results too: a call that raised one raises it
+            again from the store.
 
     Returns:
-        A decorator. What it returns has the function's signature, and `Memoized`'s attributes.
+        A decorator. What it returns has the function's signature and the attributes of
+        `Memoized`. It can be pickled if the store can.
 
     Raises:
         TypeError: An argument is of a wrong type, or what is decorated is no function with one
             result. From calls: an argument has no stable form, or the result can't be stored.
-        ValueError: `ignore` names no parameter, `lease` is not positive, the leases can't be
-            held by the dict, or the function needs a `name`: it is a lambda, or depends on
-            variables of a function around it.
+        ValueError: `ignore` names no parameter, `lease`, `max_age` or `stale` is not positive,
+            the leases can't be held by the dict, `max_age` is given with an append-only dict or
+            `stale` without `max_age`, or the function needs a `name`: it is a lambda, or depends
+            on variables of a function around it.
+        RuntimeError: From calls with `once`: the function asks for the result that it is
+            computing.
         BackendError: From calls: the store can't be read. If only writing fails, or a stored
             result is damaged, a warning is logged (``persidict.wrappers``) and the computed result
             returned.
 
     Notes:
-        Who finds another result there when it wants to keep its own returns that one, so that
+        If another caller has stored a result in the meantime, that result is returned, so that
         all callers see the same. Without `once`, concurrent calls may compute it several times;
         with it that happens only if the one that computes gets stuck for longer than its lease.
-        An argument is what it is when the call begins; what a function reads besides its
-        arguments (files, globals, code of functions) is not in the key. Methods: `self` is an
-        argument; make it a data class, or leave it to `ignore` or `key`. Scripts and modules are
-        told apart by their names alone, wherever they are: where two have one, pass `name`. In
-        notebooks and at the prompt, which have none, the function's own bytecode is part of its
-        name, so that an edited function, or another Python version, computes anew.
+
+        An argument counts as it is when the call begins. What a function reads besides its
+        arguments (files, globals, the code of functions) is not in the key. Dicts that differ
+        only in their order count as equal. For methods, `self` is an argument: make its class a
+        data class, or use `ignore` or `key`. Decorators between the function and `memoize` are
+        part of its name.
+
+        Scripts and modules are told apart by their names alone, wherever they are: where two
+        have one name, pass `name`. In notebooks and at the prompt, which have no name, the
+        function's own bytecode is part of its name, so that an edited function, or another
+        Python version, computes anew.
+
+        The age of a result is the difference of the store's timestamp and this machine's clock.
 
     Example:
         >>> from persidict import LocalDict
@@ -161,6 +113,8 @@ def memoize(
         9
         >>> square.cache_info()
         CacheInfo(hits=1, misses=1, currsize=1)
+        >>> square.invalidate(3)
+        True
     """
     if not isinstance(store, PersiDict):
         raise TypeError(
@@ -169,7 +123,17 @@ def memoize(
         )
     if lease_store is not None and not once:
         raise ValueError("lease_store is of no use without once=True")
-    leases = _checked_leases(store, lease, lease_store) if once else None
+    settings = Settings(
+        None if max_age is None else _validate_seconds("max_age", max_age),
+        None if stale is None else _validate_seconds("stale", stale),
+        _validate_exceptions(exceptions),
+        _validate_lease_store(store, lease_store) if once else None,
+        _validate_seconds("lease", lease) if once else 0.0,
+    )
+    if max_age is not None and store.append_only:
+        raise ValueError("max_age needs a store that is not append-only: old results are replaced")
+    if stale is not None and max_age is None:
+        raise ValueError("stale is of no use without max_age")
     if isinstance(ignore, str):
         raise TypeError(f"ignore must be several names, such as ({ignore!r},)")
     ignored = frozenset(ignore)
@@ -181,172 +145,51 @@ def memoize(
     def decorate(function: Callable[_P, _R]) -> Memoized[_P, _R]:
         if not callable(function):
             raise TypeError(f"memoize decorates functions, got {function!r:.100}")
-        title = _component(name if name is not None else _full_name(function))
-        keys = _Keys(function, (title, _component(str(version))), ignored, key)
-        results = Results(store, leases)
-        wrapper = _async_wrapper if inspect.iscoroutinefunction(function) else _wrapper
-        memoized = wrapper(function, keys, results)
-        return cast("Memoized[_P, _R]", _dressed(memoized, keys, results))
+        title = component(name if name is not None else full_name(function, Results))
+        keys = CallKeys(function, (title, component(str(version))), ignored, key)
+        return cast("Memoized[_P, _R]", _memoized(function, Results(store, keys, settings)))
 
     return decorate
 
 
-class _Keys:
-    """From a call's arguments to the key of its result."""
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        prefix: tuple[str, str],
-        ignored: frozenset[str],
-        key: Callable[..., object] | None,
-    ) -> None:
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(f"{prefix[0]} is a generator function: it has no result to keep")
-        self.prefix = prefix
-        self._signature = inspect.signature(function)
-        self._ignored = ignored
-        self._key = key
-        if unknown := ignored - self._signature.parameters.keys():
-            raise ValueError(
-                f"{prefix[0]}{self._signature} has no parameter {', '.join(sorted(unknown))}"
-            )
-
-    def of(self, *args: Any, **kwargs: Any) -> NonEmptySafeStrTuple:
-        """Return the key, or refuse arguments that the function would refuse."""
-        if self._key is not None:
-            digest = stable_digest(self._key(*args, **kwargs))
-        else:
-            bound = self._signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            matter = {n: v for n, v in bound.arguments.items() if n not in self._ignored}
-            digest = digest_of(matter)
-        return NonEmptySafeStrTuple(self.prefix, digest)
-
-
-def _wrapper(function: Callable[..., Any], keys: _Keys, results: Results) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def memoized(*args: Any, **kwargs: Any) -> Any:
-        call = results.call(keys.of(*args, **kwargs))
-        while (pause := call.look()) is not None:
-            time.sleep(pause)
-        if call.is_answered:
-            return call.value
-        try:
-            with call.computing():
-                value = function(*args, **kwargs)
-            return call.keep(value)
-        finally:
-            call.leave()
-
-    return memoized
-
-
-def _async_wrapper(
-    function: Callable[..., Any], keys: _Keys, results: Results
-) -> Callable[..., Any]:
-    import asyncio  # slow to import
-
-    @functools.wraps(function)
-    async def memoized(*args: Any, **kwargs: Any) -> Any:
-        call = results.call(keys.of(*args, **kwargs))
-        while (pause := await _looked(call)) is not None:  # noqa: ASYNC110  # others compute
-            await asyncio.sleep(pause)
-        if call.is_answered:
-            return call.value
-        try:
-            with call.computing():
-                value = await function(*args, **kwargs)
-            return await asyncio.to_thread(call.keep, value)
-        finally:
-            # Also if this task is cancelled once more: the lease must go.
-            await asyncio.shield(asyncio.to_thread(call.leave))
-
-    return memoized
-
-
-async def _looked(call: Call) -> float | None:
-    """Look in a thread; what it gets hold of after the task was cancelled is given back."""
-    import asyncio
-
-    looking = asyncio.ensure_future(asyncio.to_thread(call.look))
-    try:
-        return await asyncio.shield(looking)
-    except asyncio.CancelledError:
-        looking.add_done_callback(functools.partial(_leave_late, call))
-        raise
-
-
-def _leave_late(call: Call, looking: asyncio.Future[float | None]) -> None:
-    if not looking.cancelled() and looking.exception() is None:
-        threading.Thread(target=call.leave, name="persidict-lease", daemon=True).start()
-
-
-def _dressed(memoized: Any, keys: _Keys, results: Results) -> Any:
-    def cache_info() -> CacheInfo:
-        currsize = len(results.store.get_subdict(keys.prefix))
-        return CacheInfo(*results.counts(), currsize)
-
-    def cache_clear() -> None:
-        results.store.get_subdict(keys.prefix).clear()
-        results.forget_counts()
-
+def _memoized(function: Callable[..., Any], results: Results) -> Any:
+    if is_async(function):
+        memoized: Any = memoized_async_function(function, results)
+        memoized.refresh = refreshed_async(function, results)
+    else:
+        memoized = memoized_function(function, results)
+        memoized.refresh = refreshed(function, results)
     memoized.store = results.store
-    memoized.key_of = keys.of
-    memoized.cache_info = cache_info
-    memoized.cache_clear = cache_clear
+    memoized.key_of = results.keys.key_of
+    memoized.invalidate = results.invalidate
+    memoized.cache_info = results.cache_info
+    memoized.cache_clear = results.cache_clear
     return memoized
 
 
-def _full_name(function: Any) -> str:
-    """Return what tells a function from all others, or say why nothing does."""
-    module = getattr(function, "__module__", None)
-    qualname = getattr(function, "__qualname__", None)
-    if module is None or qualname is None or "<lambda>" in qualname:
-        raise ValueError(f"{function!r:.100} has no name of its own: pass name=")
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if isinstance(function, types.MethodType):
-        raise ValueError(  # noqa: TRY004  # like all functions that need a name
-            f"{qualname} is bound to an object, which is not in the key: decorate the method in "
-            "its class, or pass name="
-        )
-    around = set(code.co_freevars if code else ()) - {"__class__", function.__name__}
-    if around:
-        raise ValueError(
-            f"{qualname} depends on {', '.join(sorted(around))} of the function around it, which "
-            "is not in the key: make it a parameter, or pass name="
-        )
-    owner = importable_module(module)
-    if owner == "__main__" and code is not None:
-        # So is the module of every notebook called: one must not take another's results.
-        return f"{owner}.{qualname}-{stable_digest(_code_parts(code))}"
-    return f"{owner}.{qualname}"
+def _validate_seconds(name: str, seconds: Any) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, got {seconds!r}")
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ValueError(f"{name} must be a positive number of seconds, got {seconds}")
+    return float(seconds)
 
 
-def _code_parts(code: types.CodeType) -> tuple[object, ...]:
-    """Return what a function does, in this version of Python, wherever it is written."""
-    constants = [
-        _code_parts(one) if isinstance(one, types.CodeType) else one for one in code.co_consts
-    ]
-    return code.co_code, code.co_names, code.co_varnames, constants
+def _validate_exceptions(exceptions: Any) -> tuple[type[Exception], ...]:
+    given = exceptions if isinstance(exceptions, tuple) else (exceptions,)
+    for one in given:
+        if not (isinstance(one, type) and issubclass(one, Exception)):
+            raise TypeError(f"exceptions must be classes of exceptions, got {one!r:.100}")
+    return given
 
 
-def _component(text: str) -> str:
-    encoded = encode_key_component(text)
-    if len(encoded) > MAX_COMPONENT_LENGTH:
-        digest = stable_digest(text)
-        encoded = f"{encoded[: MAX_COMPONENT_LENGTH - len(digest) - 1]}-{digest}"
-    return encoded
-
-
-def _checked_leases(
-    store: PersiDict[Any], lease: Any, lease_store: PersiDict[Any] | None
-) -> Leases:
-    if isinstance(lease, bool) or not isinstance(lease, (int, float)):
-        raise TypeError(f"lease must be a number of seconds, got {lease!r}")
-    if not (lease > 0 and math.isfinite(lease)):
-        raise ValueError(f"lease must be a positive number of seconds, got {lease}")
-    if lease_store is not None and not isinstance(lease_store, PersiDict):
+def _validate_lease_store(
+    store: PersiDict[Any], lease_store: PersiDict[Any] | None
+) -> PersiDict[Any]:
+    if lease_store is None:
+        validate_claim_store(store, "store")
+        return store
+    if not isinstance(lease_store, PersiDict):
         raise TypeError(f"lease_store must be a PersiDict, got {type(lease_store).__name__}")
-    check_lease_store(*((store, "store") if lease_store is None else (lease_store, "lease_store")))
-    return Leases(store if lease_store is None else lease_store, float(lease))
+    validate_claim_store(lease_store, "lease_store")
+    return lease_store

@@ -1,0 +1,264 @@
+"""Claims: one owner of an item among all processes that share a store, also if owners die.
+
+An owner writes the item, rewrites it as a heartbeat, and deletes or frees it. Nobody compares
+clocks: a claim has expired when somebody has seen the item unchanged for as long as it says. An
+owner that was only slow then finds that it lost its claim, so what a claim guards must bear two
+owners at a time, or refuse the older one by its token.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import time
+from typing import Any, NamedTuple
+
+from persidict.core.base import PersiDict
+from persidict.core.errors import BackendError
+from persidict.core.flags import (
+    ANY_ETAG,
+    ETAG_IS_THE_SAME,
+    IF_ETAG_CHANGED,
+    ITEM_NOT_AVAILABLE,
+    NEVER_RETRIEVE,
+)
+from persidict.core.forks import new_lock
+from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.results import ETagIfExists
+from persidict.wrappers._coordination.heartbeat import Heartbeat
+
+_LOG = logging.getLogger("persidict.wrappers")
+# Seconds between two looks at somebody else's claim: at first, and at most.
+_FIRST_PAUSE = 0.005
+_MAX_PAUSE = 0.5
+
+
+class ClaimText(NamedTuple):
+    """What the item of a claim says."""
+
+    owner: str
+    """Random for each claim; empty: nobody's."""
+    seconds: float
+    token: int
+    """How often the item was claimed so far."""
+
+    def text(self) -> str:
+        """Return what the store keeps; each differs, where equal texts would be one version."""
+        return json.dumps({**self._asdict(), "sign": os.urandom(8).hex(), "process": os.getpid()})
+
+    @classmethod
+    def from_text(cls, text: Any, seconds: float) -> ClaimText:
+        """Parse it; a text of another origin is somebody's claim, for so many seconds."""
+        try:
+            parts = json.loads(text)
+            return cls(str(parts["owner"]), float(parts["seconds"]), int(parts["token"]))
+        except (TypeError, ValueError, LookupError):
+            return cls("?", seconds, 0)
+
+
+_ABSENT = ClaimText("", 0.0, 0)
+
+
+class Claim:
+    """One contender for an item, and its ownership.
+
+    A caller looks until `look` returns True, and calls `release` in any case, also after an
+    interrupt: whatever the claim has or may have written is then undone.
+
+    Args:
+        store: Holds the item: a dict that takes strings, and changes.
+        key: The item's key.
+        seconds: How long others wait for a heartbeat before they take over.
+        keeps_token: Free the item instead of deleting it, so that tokens go on growing.
+
+    Attributes:
+        may_be_ours: Whether the item is, or may be, written by this claim.
+        is_lost: Whether a heartbeat found that somebody else had taken over.
+    """
+
+    clock = staticmethod(time.monotonic)
+
+    def __init__(
+        self,
+        store: PersiDict[Any],
+        key: NonEmptySafeStrTuple,
+        seconds: float,
+        *,
+        keeps_token: bool = False,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._seconds = seconds
+        self._keeps_token = keeps_token
+        self._owner = os.urandom(16).hex()
+        self._etag: ETagIfExists = ITEM_NOT_AVAILABLE
+        self._seen = _ABSENT
+        self._since = 0.0
+        self._pauses = 0
+        self.may_be_ours = False
+        self._process = os.getpid()
+        self._writing = new_lock()
+        self._heartbeat: Heartbeat | None = None
+        self.is_lost = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether somebody else's claim was seen."""
+        return bool(self._seen.owner) and not self.may_be_ours
+
+    @property
+    def token(self) -> int:
+        """The fencing token: larger than those of all earlier owners."""
+        return self._seen.token
+
+    def is_in_force(self) -> bool:
+        """Tell whether somebody else's claim is still there and hasn't expired."""
+        found = self._store.get_item_if(
+            self._key,
+            condition=ANY_ETAG,
+            expected_etag=self._etag,
+            retrieve_value=IF_ETAG_CHANGED,
+        )
+        if found.actual_etag != self._etag:
+            self._saw(found.actual_etag, found.new_value)
+        return bool(self._seen.owner) and self.clock() - self._since < self._seen.seconds
+
+    def take(self) -> bool:
+        """Claim the item if it is free or expired; False: others were faster."""
+        while not self._is_taken():
+            if self._seen.owner:
+                return False
+        return True
+
+    def _is_taken(self) -> bool:
+        """Claim the item if it still is the version that was seen."""
+        expired = self._seen.owner
+        mine = ClaimText(self._owner, self._seconds, self._seen.token + 1)
+        self.may_be_ours = True
+        outcome = self._store.set_item_if(
+            self._key,
+            value=mine.text(),
+            condition=ETAG_IS_THE_SAME,
+            expected_etag=self._etag,
+            retrieve_value=IF_ETAG_CHANGED,
+        )
+        if not outcome.condition_was_satisfied:
+            self.may_be_ours = False
+            self._saw(outcome.actual_etag, outcome.new_value)
+            return False
+        if expired:
+            _LOG.warning(
+                "the lease %r had no heartbeat for %g seconds: taken over",
+                self._key,
+                self._seen.seconds,
+            )
+        self._etag, self._seen = outcome.resulting_etag, mine
+        self.may_be_ours = True  # also if `release` was called meanwhile, in another thread
+        return True
+
+    def look(self) -> bool:
+        """Claim the item unless somebody else's claim is in force."""
+        if self.is_waiting and self.is_in_force():
+            return False
+        return self.take()
+
+    def pause(self) -> float:
+        """Return the seconds until it pays to look again."""
+        ceiling = min(
+            _FIRST_PAUSE * 1.5 ** min(self._pauses, 50), _MAX_PAUSE, self._seen.seconds / 4
+        )
+        self._pauses += 1
+        return ceiling * random.uniform(0.5, 1)
+
+    def start_heartbeat(self) -> None:
+        """Rewrite the item from time to time, in a thread, until `release`."""
+        self._heartbeat = Heartbeat(self, self._seconds)
+        self._heartbeat.start()
+
+    def release(self) -> None:
+        """Let others claim the item; nothing happens to the item if somebody took it over."""
+        if os.getpid() != self._process:
+            return  # a forked child that goes on where its parent was
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+        if not self.may_be_ours:
+            return
+        with self._writing:
+            try:
+                self._give_up()
+            except BackendError as error:
+                _LOG.warning("the lease %r can't be released: %r", self._key, error)
+            else:
+                self.may_be_ours = False
+
+    def beat(self) -> bool:
+        """Rewrite the item; False if it is somebody else's by now, or was released."""
+        with self._writing:
+            if self._heartbeat is not None and self._heartbeat.is_stopped:
+                return False
+            try:
+                outcome = self._store.set_item_if(
+                    self._key,
+                    value=self._seen.text(),
+                    condition=ETAG_IS_THE_SAME,
+                    expected_etag=self._etag,
+                    retrieve_value=NEVER_RETRIEVE,
+                )
+            except BackendError as error:
+                _LOG.warning("the lease %r can't be renewed now: %r", self._key, error)
+                return True
+            if not outcome.condition_was_satisfied:
+                _LOG.warning("the lease %r was taken over from this process", self._key)
+                self.is_lost = True
+                return False
+            self._etag = outcome.resulting_etag
+            return True
+
+    def _give_up(self) -> None:
+        """Delete or free the item if it is ours, which an interrupted write leaves open."""
+        if self._change_if(self._etag) or self.is_lost:
+            return
+        found = self._store.get_with_etag(self._key)
+        if ClaimText.from_text(found.new_value, self._seconds).owner == self._owner:
+            self._change_if(found.actual_etag)
+
+    def _change_if(self, etag: ETagIfExists) -> bool:
+        if self._seen.owner != self._owner and etag == self._etag:
+            return False  # it is the version that was to be replaced
+        if not self._keeps_token:
+            outcome = self._store.discard_if(
+                self._key, condition=ETAG_IS_THE_SAME, expected_etag=etag
+            )
+            return outcome.condition_was_satisfied
+        freed = ClaimText("", self._seconds, self._seen.token)
+        outcome = self._store.set_item_if(
+            self._key,
+            value=freed.text(),
+            condition=ETAG_IS_THE_SAME,
+            expected_etag=etag,
+            retrieve_value=NEVER_RETRIEVE,
+        )
+        return outcome.condition_was_satisfied
+
+    def _saw(self, etag: ETagIfExists, text: Any) -> None:
+        self._etag = etag
+        self._since = self.clock()
+        is_absent = etag is ITEM_NOT_AVAILABLE
+        self._seen = _ABSENT if is_absent else ClaimText.from_text(text, self._seconds)
+
+
+def validate_claim_store(store: PersiDict[Any], name: str, what: str = "leases") -> None:
+    """Raise ``ValueError`` if a dict can't hold claims."""
+    expected = store.base_class_for_values
+    if expected is not None and not issubclass(str, expected):
+        problem = f"its values must be {expected.__qualname__}"
+    elif store.append_only:
+        problem = "it is append-only"
+    else:
+        return
+    raise ValueError(
+        f"{name} can't hold {what}, which are strings that change: {problem}; "
+        "pass lease_store=, a dict that all these processes share"
+    )

@@ -1,0 +1,57 @@
+"""Names of modules, classes and functions that are the same in every process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+_MAIN = ("__main__", "__mp_main__")
+# The name of the script that sent functions to this process, whose own main module is another.
+_sender: list[str] = []
+
+
+def importable_module(name: str) -> str:
+    """Return the name under which other processes import a module; `name` may be ``__main__``.
+
+    So a script's classes and functions have one name in the script, in its workers, and where
+    the script is imported.
+    """
+    return main_module() if name in _MAIN else name
+
+
+def main_module() -> str:
+    """Return the name of the script that this process runs or works for."""
+    if _sender:
+        return _sender[0]
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return str(spec.name)
+    file = getattr(main, "__file__", None)
+    return Path(file).stem if file else "__main__"
+
+
+def work_for(main: str) -> None:
+    """Note the name of the script that a function of ``__main__`` came from."""
+    if not _sender and main != main_module():
+        _sender.append(main)
+
+
+def lookup(named: Any) -> Any:
+    """Return what the name of a class or function leads to; None: to nothing."""
+    found: Any = sys.modules.get(named.__module__ or "")
+    for name in named.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def is_found(kind: type) -> bool:
+    """Tell whether a class's name leads to it.
+
+    A worker process may have a class of the script that it works for without having its module.
+    """
+    found = lookup(kind)
+    return found is kind or (
+        found is None and kind.__module__ in _MAIN and "<locals>" not in kind.__qualname__
+    )
