@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import nox
@@ -25,6 +26,7 @@ CONTENTS = {
     "persidict-wrappers": {"persidict-core"},
     "persidict-s3": {"persidict-core", "persidict-file", "persidict-wrappers"} | CODECS | BOTO3,
 }
+CONTENTS["persidict-adapters"] = {"persidict-core"}
 CONTENTS["persidict"] = CONTENTS["persidict-s3"] | {"persidict-s3"}
 
 # What a distribution's own tests can't do without, beyond the test-base group.
@@ -72,7 +74,7 @@ def parts() -> list[str]:
 
 
 def install_editable(session: nox.Session, *requirements: str) -> None:
-    """Install all five distributions from their sources, and what else is asked for."""
+    """Install all distributions from their sources, and what else is asked for."""
     sources = [arg for name in CONTENTS for arg in ("--editable", str(PACKAGES / name))]
     session.install(*sources, *requirements)
 
@@ -184,12 +186,64 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the installed packages and `tests/typing` with mypy (strict) and pyright."""
     install_editable(session, *group("types"))
-    packages = [arg for name in (*parts(), "aio") for arg in ("-p", f"persidict.{name}")]
+    names = [*parts(), "aio"]
+    names.remove("adapters")  # checked where its frameworks are installed
+    packages = [arg for name in names for arg in ("-p", f"persidict.{name}")]
     session.run("mypy", *packages)
     if any((ROOT / "tests" / "typing").glob("*.py")):
         session.run("mypy", "tests/typing")
     session.run("pyright", "--pythonpath", str(shutil.which("python", path=session.bin)))
     say(session, "mypy and pyright agree")
+
+
+@nox.session
+def adapters(session: nox.Session) -> None:
+    """Run the frameworks' own test suites on the adapters, and check the adapters' types."""
+    install_editable(session, "pip", *group("test-base"), *group("adapters"))
+    session.run("mypy", "-p", "persidict.adapters")
+    arguments = ("-q", "-n", "2", "-o", "asyncio_mode=auto", "-W", "default")
+    arguments += ("-o", "asyncio_default_fixture_loop_scope=function")
+    session.run("python", "-m", "pytest", *arguments, *(session.posargs or ["tests/adapters"]))
+    if session.posargs:
+        return
+    # Away from this checkout, whose settings for pytest are not theirs.
+    place = Path(session.create_tmp()).resolve() / "suites"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(ROOT / "tests" / "adapters" / "suites", place)
+    quiet = ("-q", "-c", os.devnull, "--rootdir", str(place), "-p", "no:cacheprovider")
+    for suite, (requirement, path, options) in SUITES.items():
+        where = place
+        if requirement:
+            where = unpacked(session, requirement, place)
+        session.chdir(where)
+        environment = {"PYTHONPATH": str(where / path), "USE_PYTEST_HTTPBIN": "true", "CI": "true"}
+        command = ("python", "-m", "pytest", *quiet, *options, str(place / f"{suite}_suite.py"))
+        session.run(*command, env=environment)
+    say(session, "the frameworks' suites passed")
+
+
+# Suites that no wheel brings: the source distribution, where its tests are imported from, and
+# options for pytest.
+SUITES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "cachelib": ("cachelib==0.17.0", "tests", ("-p", "conftest")),
+    "django": ("django==5.2.19", "tests", ()),
+    "joblib": ("", "", ()),
+    "requests_cache": ("requests-cache==1.3.3", "", ("-p", "tests.conftest")),
+}
+
+
+def unpacked(session: nox.Session, requirement: str, place: Path) -> Path:
+    """Return the directory of a source distribution, downloaded and unpacked."""
+    downloads = place / requirement.partition("==")[0]
+    session.run(
+        *("python", "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"),
+        *("--dest", str(downloads), requirement),
+    )
+    (archive,) = downloads.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(downloads, filter="data")
+    (unpacked_to,) = (path for path in downloads.iterdir() if path.is_dir())
+    return unpacked_to
 
 
 @nox.session

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-PARTS = ("core", "file", "wrappers", "s3")
+PARTS = ("core", "file", "wrappers", "s3", "adapters")
 
 pytest_plugins = ["tests.support.s3_fixtures"]
 

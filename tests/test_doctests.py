@@ -17,7 +17,16 @@ MODULES = sorted(
 )
 
 # Whose examples need a part that may not be installed.
-NEEDS = {"persidict.core._opening.open_store": "persidict.file"}
+NEEDS = {
+    "persidict.core._opening.open_store": "persidict.file",
+    "persidict.adapters.cachelib": "cachelib",
+    "persidict.adapters.django": "django",
+    "persidict.adapters.joblib": "joblib",
+    "persidict.adapters.key_value": "key_value",
+    "persidict.adapters.langchain": "langchain_core",
+    "persidict.adapters.requests_cache": "requests_cache",
+    "persidict.adapters.zarr": "zarr",
+}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -1,4 +1,4 @@
-"""Give all five distributions one new version: `python tools/bump_version.py 0.401.0`.
+"""Give all six distributions one new version: `python tools/bump_version.py 0.401.0`.
 
 Without a version, check that they agree, and that the changelog has a heading for it.
 """

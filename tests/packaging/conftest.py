@@ -1,4 +1,4 @@
-"""The wheels of all five distributions, built once for these tests."""
+"""The wheels of all six distributions, built once for these tests."""
 
 from __future__ import annotations
 

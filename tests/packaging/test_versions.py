@@ -14,6 +14,7 @@ import persidict
 
 DISTRIBUTIONS = (
     "persidict",
+    "persidict-adapters",
     "persidict-core",
     "persidict-file",
     "persidict-s3",

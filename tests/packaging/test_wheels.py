@@ -12,6 +12,7 @@ PARTS = {
     "persidict-file": {"file"},
     "persidict-wrappers": {"wrappers"},
     "persidict-s3": {"s3"},
+    "persidict-adapters": {"adapters"},
 }
 # Files of core that the whole ships too: see its pyproject.toml.
 SHARED = {"persidict/__init__.py", "persidict/py.typed"}
@@ -60,8 +61,8 @@ def test_each_wheel_carries_the_licence(wheels):
 def test_copies_are_identical(root):
     licence = (root / "LICENSE").read_bytes()
     copies = list(root.glob("packages/*/LICENSE"))
-    assert len(copies) == 5
+    assert len(copies) == 6
     assert all(copy.read_bytes() == licence for copy in copies)
     facades = [path.read_bytes() for path in root.glob("packages/*/src/persidict/__init__.py")]
-    assert len(facades) == 5
+    assert len(facades) == 6
     assert len(set(facades)) == 1

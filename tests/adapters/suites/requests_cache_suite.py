@@ -1,0 +1,20 @@
+"""The backend tests of requests-cache, run from its source distribution."""
+
+import tempfile
+
+from persidict import FileDirDict
+from persidict.adapters.requests_cache import PersiDictCache, PersiDictStorage
+from tests.integration.base_cache_test import BaseCacheTest
+from tests.integration.base_storage_test import BaseStorageTest
+
+STORE = FileDirDict(base_dir=tempfile.mkdtemp(), durable=False)
+
+
+class TestCache(BaseCacheTest):
+    def backend_class(self, cache_name, **options):
+        return PersiDictCache(STORE, cache_name=cache_name, **options)
+
+
+class TestStorage(BaseStorageTest):
+    def storage_class(self, cache_name, table_name, **options):
+        return PersiDictStorage(STORE.get_subdict((cache_name, table_name)), **options)
