@@ -14,7 +14,15 @@ project = "persidict"
 author = "the persidict developers"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sequence"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    # Pictures that are drawn from text.
+    "flow",
+    "sequence",
+    "shared_store",
+]
 exclude_patterns = ["_build", "_ext", "_static", "examples"]
 html_theme = "furo" if find_spec("furo") else "alabaster"
 html_title = f"persidict {version}"
