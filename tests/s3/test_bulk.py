@@ -13,8 +13,9 @@ from botocore.config import Config
 
 from persidict.core import BackendError, LocalDict, MutationPolicyError
 from persidict.s3 import BasicS3Dict, S3Dict
+from persidict.s3.boto_objects import BotoObjects
+from persidict.s3.objects import Found, Page
 from persidict.s3.parallel import ordered_map
-from persidict.s3.requests import Found, ObjectStore, Page
 from persidict.wrappers import MutableDictCached, WriteOnceDict
 from tests.support.slow_s3 import SlowS3
 
@@ -349,14 +350,14 @@ class Many:
         body = pickle.dumps(b"x" * 1000, 5)
         self.size = len(body)
         found = Found('"e"', 1.0, "", self.size)
-        monkeypatch.setattr(ObjectStore, "get", lambda *_: (bytes(bytearray(body)), found))
-        monkeypatch.setattr(ObjectStore, "page", self.page)
+        monkeypatch.setattr(BotoObjects, "get", lambda *_: (bytes(bytearray(body)), found))
+        monkeypatch.setattr(BotoObjects, "page", self.page)
 
     def page(self, directory, token, *, limit=1000, deep=True):
         start = int(token or 0)
         end = min(start + limit, self.n)
         objects = [(f"{directory}k{i}.pkl", '"e"', 1.0, self.size) for i in range(start, end)]
-        return Page(objects, [], str(end) if end < self.n else None, may_be_empty=False)
+        return Page(objects, [], str(end) if end < self.n else None)
 
 
 @pytest.mark.parametrize("cached", [False, True])

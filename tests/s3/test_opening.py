@@ -150,10 +150,10 @@ def test_a_part_of_the_same_bucket_is_refused(make):
 
 
 def test_what_is_kept_of_the_environment_shows_no_secret(moto_place, monkeypatch):
-    from persidict.s3 import client
+    from persidict.s3 import connection
 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
     one, same = BasicS3Dict(**moto_place), BasicS3Dict(**moto_place)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     assert one._connection is same._connection is not BasicS3Dict(**moto_place)._connection
-    assert "hunter2" not in repr(client._connections) + repr(vars(one._connection))
+    assert "hunter2" not in repr(connection._registry) + repr(vars(one._connection))

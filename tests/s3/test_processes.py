@@ -11,7 +11,7 @@ import pytest
 
 from persidict import describe
 from persidict.s3 import BasicS3Dict, S3Dict
-from persidict.s3 import client as client_module
+from persidict.s3 import connection as connections
 from tests.s3 import s3_workers
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -74,29 +74,28 @@ def test_a_fork_in_the_middle_of_a_request(d, moto):
 @needs_fork
 def test_locks_held_at_the_fork(d):
     d["a"] = 1
-    connection = next(iter(client_module._connections.values()))
     held, done = threading.Event(), threading.Event()
 
     def hold():
-        locks = [c._lock for c in client_module._connections.values()]
-        locks += [c.lineage._lock for c in client_module._connections.values()]
-        for lock in (client_module._connections_lock, *locks):
+        known = [connection for _, connection in connections._registry.values()]
+        assert known
+        locks = [c._lock for c in known] + [c.write_ids._lock for c in known]
+        for lock in (connections._registry_lock, *locks):
             lock.acquire()
         held.set()
         done.wait(60)
-        for lock in (client_module._connections_lock, *locks):
+        for lock in (connections._registry_lock, *locks):
             lock.release()
 
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(hold)
         assert held.wait(60)
-        assert connection is not None
         params = d.get_params()
 
         def job():
             d["b"] = d["a"] + 1
             type(d)(**params)["c"] = 3
-            d.transform_item("c", transformer=lambda n: n + 1)  # asks for the writers before it
+            d.transform_item("c", transformer=lambda n: n + 1)  # asks for the write ids before it
 
         try:
             assert in_child(job)

@@ -9,10 +9,12 @@ from botocore.exceptions import ClientError
 from persidict.core import BackendError
 from persidict.core.backend import ETagMismatch
 from persidict.s3 import BasicS3Dict, capabilities
+from persidict.s3.boto_objects import seconds_of
 from persidict.s3.client import read_date
-from persidict.s3.conditional_requests import GuardedStore
-from persidict.s3.requests import Refused, _seconds
-from persidict.s3.write_ids import Lineage
+from persidict.s3.conditional_requests import ConditionalRequests
+from persidict.s3.connection import Connection
+from persidict.s3.errors import Uncertain
+from persidict.s3.objects import Refused
 
 FORBIDDEN = ("403 Forbidden", "AccessDenied")
 UNKNOWN = ("501 Not Implemented", "NotImplemented")
@@ -76,21 +78,40 @@ class Deserted:
         raise KeyError(name)
 
 
-def guarded(*, in_doubt):
-    return GuardedStore(
-        Deserted(in_doubt=in_doubt), capabilities.ALL, Lineage(), bucket="b", strict=True
+class Amazon:
+    """A client of which only the address is looked at."""
+
+    class meta:  # noqa: N801  # boto3's name
+        endpoint_url = "https://s3.amazonaws.com"
+
+        class events:  # noqa: N801
+            register = register_first = staticmethod(lambda *_, **__: None)
+
+
+def conditional(objects):
+    return ConditionalRequests(
+        objects,
+        Connection(None, Amazon()),
+        "b",
+        ("",),
+        strict=True,
+        unique=True,
+        never_deleted=False,
     )
 
 
 def test_what_was_refused_is_gone_by_now():
+    refused, in_doubt = (conditional(Deserted(in_doubt=doubt)) for doubt in (False, True))
     with pytest.raises(ETagMismatch):
-        guarded(in_doubt=True).put("a", b"", None)
+        refused.put("a", b"", '"e"')
+    with pytest.raises(Uncertain):
+        in_doubt.put("a", b"", '"e"')
     with pytest.raises(ETagMismatch):
-        guarded(in_doubt=False).delete("a", '"e"')
-    guarded(in_doubt=True).delete("a", '"e"')  # taken for the first attempt's doing
+        refused.delete("a", '"e"')
+    with pytest.raises(Uncertain):
+        in_doubt.delete("a", '"e"')
     with pytest.raises(KeyError):
-        guarded(in_doubt=False).delete_any("a")
-    guarded(in_doubt=True).delete_any("a")
+        refused.delete_any("a")
 
 
 class TakenBucket:
@@ -140,8 +161,8 @@ def test_a_bucket_that_somebody_makes_at_the_same_time(code, is_ours, is_refused
 
 
 def test_dates_that_are_none():
-    assert _seconds("yesterday") is None
-    assert _seconds(None) is None
+    assert seconds_of("yesterday") is None
+    assert seconds_of(None) is None
     with pytest.raises(ValueError, match="yesterday"):
         read_date("yesterday at noon GMT")
 
@@ -163,7 +184,5 @@ class Rewritten:
 
 
 def test_a_deletion_that_others_forestall():
-    can = capabilities.ALL._replace(erase_any=False)
-    store = GuardedStore(Rewritten(), can, Lineage(), bucket="b", strict=True)
     with pytest.raises(KeyError):
-        store.delete_any("a")
+        conditional(Rewritten()).delete_any("a")

@@ -34,8 +34,9 @@ def spend(moto):
 
 
 def test_construction(d, spend, moto_place):
-    with spend(exactly={}):
+    with spend(HEAD_BUCKET=1):
         twin = type(d)(**d.get_params())
+    with spend(exactly={}):
         twin.get_subdict("x").get_subdict("y")
         twin.__copy__()
         twin.get_params()
@@ -152,12 +153,20 @@ def test_bool_asks_for_one_key(d, moto):
     assert [query["max-keys"] for query in asked] == [["1"]]
 
 
-def test_subdicts_take_the_listing_of_one_level(d, moto):
-    d.update({(str(i), str(j)): 1 for i in range(7) for j in range(3)})
+def test_subdicts_of_a_large_dict_take_one_listing_for_each_that_is_in_doubt(basic, moto):
+    names = [*(f"many/{i}.pkl" for i in range(1001)), "foreign/a.txt", "here.pkl", "z/a.pkl"]
+    moto.fill("tests", [basic.root_prefix + name for name in names])
     asked = queries(moto)
-    found = d.subdicts()
-    assert len(found) == 7
-    assert [query["delimiter"] for query in asked] == [["/"]]
+    assert sorted(basic.subdicts()) == ["here", "many", "z"]
+    prefixes = [query["prefix"][0].removeprefix(basic.root_prefix) for query in asked]
+    assert sorted(prefixes) == ["", "", "foreign/", "z/"]
+
+
+def test_subdicts_are_only_those_that_hold_items(basic, moto):
+    names = ["foreign/a.txt", "other/a.json", "marker/", "deep/er/a.pkl", "we ird/a.pkl", "a.pkl"]
+    moto.fill("tests", [basic.root_prefix + name for name in names])
+    assert sorted(basic.subdicts()) == ["a", "deep"]
+    assert list(basic.get_subdict("deep").subdicts()) == ["er"]
 
 
 def test_a_cold_cache_takes_the_listing_and_each_value(basic, moto_place, tmp_path, spend):
@@ -248,11 +257,11 @@ def test_an_error_leaves_no_thread(basic):
 
 
 def test_deletions_that_fail_are_named(basic, monkeypatch):
-    from persidict.s3.requests import ObjectStore
+    from persidict.s3.boto_objects import BotoObjects
 
     basic["a"] = 1
     failed = [(basic.root_prefix + "a.pkl", "AccessDenied: no")]
-    monkeypatch.setattr(ObjectStore, "delete_many", lambda *_: failed)
+    monkeypatch.setattr(BotoObjects, "delete_many", lambda *_: failed)
     with pytest.raises(BackendError, match=r"a\.pkl: AccessDenied") as caught:
         basic.clear()
     assert caught.value.key == ("a",)

@@ -9,16 +9,12 @@ from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, Re
 
 from persidict.core import BackendError
 from persidict.s3 import BasicS3Dict
-from persidict.s3.client import (
-    _ATTEMPTS,
-    _CONNECT_TIMEOUT,
-    _READ_TIMEOUT,
-    _SILENT_ATTEMPTS,
-    connection_for,
-)
+from persidict.s3.attempts import SILENT_ATTEMPTS
+from persidict.s3.bucket import unchecked_buckets
+from persidict.s3.client import _CONNECT_TIMEOUT, _MAX_ATTEMPTS, _READ_TIMEOUT
 
 # Between attempts botocore's standard mode waits up to 1, 2, 4, ... seconds.
-LONGEST_PAUSES = [2**n for n in range(_ATTEMPTS)]
+LONGEST_PAUSES = [2**n for n in range(_MAX_ATTEMPTS)]
 
 
 @pytest.fixture
@@ -64,7 +60,7 @@ def test_the_constructor_gives_up_on_silence(silent, pauses):
         BasicS3Dict(**place)
     assert place["endpoint_url"] in str(caught.value)
     assert isinstance(caught.value.__cause__, ReadTimeoutError)
-    assert connections_made(silent) == _SILENT_ATTEMPTS
+    assert connections_made(silent) == SILENT_ATTEMPTS
     assert all(pause <= longest for pause, longest in zip(pauses, LONGEST_PAUSES[:1], strict=True))
 
 
@@ -81,9 +77,8 @@ def test_the_constructor_gives_up_on_silence(silent, pauses):
 )
 def test_an_operation_gives_up_on_silence(silent, pauses, act):
     place = place_of(silent)
-    connection = connection_for(place["endpoint_url"], None, place["config"], 32, None)
-    connection.checked_buckets.add("silent")  # as if the server had become silent since
-    d = BasicS3Dict(**place)
+    with unchecked_buckets():  # as if the server had become silent since
+        d = BasicS3Dict(**place)
     with pytest.raises(BackendError) as caught:
         act(d)
     assert isinstance(caught.value.__cause__, ReadTimeoutError)
@@ -99,34 +94,35 @@ def test_the_users_own_retries_count(silent, pauses):
 @pytest.mark.parametrize(
     ("error", "attempts"),
     [
-        (ConnectTimeoutError(endpoint_url="x"), _SILENT_ATTEMPTS),
-        (ReadTimeoutError(endpoint_url="x"), _SILENT_ATTEMPTS),
-        (EndpointConnectionError(endpoint_url="x"), _ATTEMPTS),
+        (ConnectTimeoutError(endpoint_url="x"), SILENT_ATTEMPTS),
+        (ReadTimeoutError(endpoint_url="x"), SILENT_ATTEMPTS),
+        (EndpointConnectionError(endpoint_url="x"), _MAX_ATTEMPTS),
     ],
     ids=["no connection", "no answer", "refused"],
 )
 def test_attempts(silent, pauses, error, attempts):
     place = {**place_of(silent), "config": None}
-    connection = connection_for(place["endpoint_url"], None, None, 32, None)
+    with unchecked_buckets():
+        client = BasicS3Dict(**place)._connection.client()
     sent = []
 
     def fail(request, **_):
         sent.append(request.url)
         raise error
 
-    connection.client().meta.events.register("before-send.s3", fail)
+    client.meta.events.register("before-send.s3", fail)
     with pytest.raises(BackendError) as caught:
         BasicS3Dict(**place)
     assert caught.value.__cause__ is error
     assert len(sent) == attempts
     assert len(pauses) == attempts - 1
-    settings = connection.client().meta.config
+    settings = client.meta.config
     assert (settings.connect_timeout, settings.read_timeout) == (_CONNECT_TIMEOUT, _READ_TIMEOUT)
     assert settings.retries["mode"] == "standard"
 
 
 def test_the_longest_wait_is_seconds():
-    unreachable = _SILENT_ATTEMPTS * _CONNECT_TIMEOUT + sum(LONGEST_PAUSES[: _SILENT_ATTEMPTS - 1])
-    silent = _SILENT_ATTEMPTS * _READ_TIMEOUT + sum(LONGEST_PAUSES[: _SILENT_ATTEMPTS - 1])
-    refusing = sum(LONGEST_PAUSES[: _ATTEMPTS - 1])
+    unreachable = SILENT_ATTEMPTS * _CONNECT_TIMEOUT + sum(LONGEST_PAUSES[: SILENT_ATTEMPTS - 1])
+    silent = SILENT_ATTEMPTS * _READ_TIMEOUT + sum(LONGEST_PAUSES[: SILENT_ATTEMPTS - 1])
+    refusing = sum(LONGEST_PAUSES[: _MAX_ATTEMPTS - 1])
     assert (unreachable, silent, refusing) == (7, 31, 7)

@@ -27,11 +27,11 @@ class S3Dict(ForwardingDict[ValueType]):
     listing alone. An append-only dict trusts what is cached without asking.
 
     Args:
-        bucket_name: The bucket; made if it does not exist.
+        bucket_name: The bucket; see `BasicS3Dict`.
         region: Its region; None: as boto3 is configured.
-        root_prefix: How the names of all objects begin; a ``/`` is added where it lacks.
+        root_prefix: How the names of all objects begin; persidict adds a missing final ``/``.
         base_dir: Where the cache is. Any number of dicts and processes may share it: each
-            endpoint, bucket, prefix and format has a directory of its own in there.
+            endpoint, bucket, prefix, format and digest length has a directory of its own there.
         serialization_format: See `BasicS3Dict`.
         digest_len: See `persidict.file.FileDirDict`; of the cache's file names.
         append_only: Refuse every change and deletion of an existing item.
@@ -42,8 +42,9 @@ class S3Dict(ForwardingDict[ValueType]):
         max_workers: Requests at a time in operations on many items.
         strict_conditions: Raise `BackendError` where the server can't do a condition atomically.
         create_bucket: False raises `BackendError` if the bucket does not exist.
-        max_cached_items: How many values the cache may hold; None: all.
-        max_cached_bytes: How many bytes their files may take; None: any number.
+        anonymous: Send no credentials.
+        max_cached_items: The most values that the cache may hold; None: all.
+        max_cached_bytes: The most bytes that their files may take; None: any number.
         signing_key: See `BasicS3Dict`; values in the cache are signed too.
         object_tags: See `BasicS3Dict`.
         max_inflated_bytes: See `BasicS3Dict`.
@@ -56,7 +57,7 @@ class S3Dict(ForwardingDict[ValueType]):
         A cache that can't be written or read costs a transfer, never an error.
 
     Example:
-        >>> d = S3Dict(bucket_name="results", root_prefix="team")
+        >>> d = S3Dict("results", root_prefix="team")
         >>> d["runs", "first"] = {"loss": 0.25}
         >>> d.base_url, list(d)
         ('s3://results/team/', [NonEmptySafeStrTuple(('runs', 'first'))])
@@ -79,6 +80,7 @@ class S3Dict(ForwardingDict[ValueType]):
         max_workers: int = 32,
         strict_conditions: bool = False,
         create_bucket: bool = True,
+        anonymous: bool = False,
         max_cached_items: int | None = None,
         max_cached_bytes: int | None = None,
         signing_key: SigningKey | None = None,
@@ -102,11 +104,24 @@ class S3Dict(ForwardingDict[ValueType]):
             max_workers=max_workers,
             strict_conditions=strict_conditions,
             create_bucket=create_bucket,
+            anonymous=anonymous,
             signing_key=signing_key,
             object_tags=object_tags,
             max_inflated_bytes=max_inflated_bytes,
         )
-        self.base_dir = os.path.abspath(base_dir)
+        # What a sub-dict has in common with the whole; the rest are properties.
+        self.bucket_name = bucket_name
+        self.region = region
+        self.endpoint_url = endpoint_url
+        self.client = client
+        self.config = config
+        self.max_workers = max_workers
+        self.strict_conditions = self._basic.strict_conditions
+        self.create_bucket = self._basic.create_bucket
+        self.anonymous = self._basic.anonymous
+        self.object_tags = self._basic.object_tags
+        self.max_inflated_bytes = max_inflated_bytes
+        self.base_dir = os.path.abspath(os.path.expanduser(base_dir))
         self.digest_len = digest_len
         self.max_cached_items = max_cached_items
         self.max_cached_bytes = max_cached_bytes
@@ -119,16 +134,6 @@ class S3Dict(ForwardingDict[ValueType]):
         return self._basic.get_subdict(self._prefix)
 
     @property
-    def bucket_name(self) -> str:
-        """The bucket."""
-        return self._basic.bucket_name
-
-    @property
-    def region(self) -> str | None:
-        """The region that was given."""
-        return self._basic.region
-
-    @property
     def root_prefix(self) -> str:
         """How the names of all objects of this (sub-)dict begin."""
         return self.main_dict.root_prefix
@@ -139,49 +144,9 @@ class S3Dict(ForwardingDict[ValueType]):
         return self.main_dict.base_url
 
     @property
-    def endpoint_url(self) -> str | None:
-        """The server that was given."""
-        return self._basic.endpoint_url
-
-    @property
-    def client(self) -> Any:
-        """The client that was given."""
-        return self._basic.client
-
-    @property
-    def config(self) -> Config | None:
-        """The settings that were given for making clients."""
-        return self._basic.config
-
-    @property
-    def max_workers(self) -> int:
-        """Requests at a time in operations on many items."""
-        return self._basic.max_workers
-
-    @property
-    def strict_conditions(self) -> bool:
-        """Whether operations that the server can't do atomically are refused."""
-        return self._basic.strict_conditions
-
-    @property
-    def create_bucket(self) -> bool:
-        """Whether a bucket that does not exist is made."""
-        return self._basic.create_bucket
-
-    @property
     def signing_key(self) -> SigningKeys | None:
         """The keys that were given, hidden."""
         return self.main_dict.signing_key
-
-    @property
-    def object_tags(self) -> bool:
-        """Whether JSON may have tags of objects."""
-        return self._basic.object_tags
-
-    @property
-    def max_inflated_bytes(self) -> int | None:
-        """What a compressed value may inflate to."""
-        return self._basic.max_inflated_bytes
 
     def __bool__(self) -> bool:
         """Tell whether there is any item, by listing one."""

@@ -1,4 +1,4 @@
-"""Which conditions a server really enforces, found out once per endpoint and bucket."""
+"""Which conditions a server really enforces, learned by trying them on a scratch object."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import logging
 import uuid
 from typing import NamedTuple
 
-from botocore.exceptions import ClientError
-
 from persidict.core.forks import new_lock
 from persidict.core.results import ETagValue
-from persidict.s3.client import was_in_doubt
-from persidict.s3.errors import status_of
-from persidict.s3.requests import ObjectStore, Refused
+from persidict.s3.attempts import was_in_doubt
+from persidict.s3.errors import S3_ERRORS, OddAnswer, status_of
+from persidict.s3.objects import AnswerLost, ObjectStore, Refused
 
 logger = logging.getLogger("persidict.s3")
 
 _WRONG = ETagValue('"00000000000000000000000000000000"')
 _SCRATCH = ".persidict-probe-"
-# How often to begin anew when a lost answer has made a probe meaningless.
+# Repetitions, because a lost answer makes a probe meaningless.
 _MAX_PROBES = 20
+_MAX_DELETIONS = 4
 
 
 class Capabilities(NamedTuple):
@@ -34,62 +33,93 @@ class Capabilities(NamedTuple):
     erase_any: bool
     """DELETE with ``If-Match: *``."""
     quoted: bool
-    """Whether it takes ETags in the quotes that it gives them in."""
+    """Whether it accepts ETags in the quotes that it sends them in."""
+
+    def sent(self, etag: ETagValue) -> str:
+        """Return an ETag as the server wants it in a condition."""
+        return etag if self.quoted else etag.strip('"')
 
 
 # Documented: docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-requests.html
 ALL = Capabilities(create=True, replace=True, erase=True, erase_any=True, quoted=True)
 
-_known: dict[tuple[str, str], Capabilities] = {}
+# By endpoint, then by bucket. The inner dicts stay the same objects, since others keep them.
+_known: dict[str, dict[str, Capabilities]] = {}
+# The header `Server` of each endpoint's last look at a bucket.
+_servers: dict[str, str] = {}
 _lock = new_lock()
 
 
-def capabilities_of(
-    store: ObjectStore, endpoint: str, bucket: str, root: str, *, is_aws: bool
+def known_of(endpoint: str) -> dict[str, Capabilities]:
+    """Return what is known of an endpoint's buckets now and, since it is shared, later."""
+    return _known.setdefault(endpoint, {})
+
+
+def forget_endpoint(endpoint: str) -> None:
+    """Forget what an endpoint enforces, because another server may answer there by now."""
+    _known.get(endpoint, {}).clear()
+
+
+def note_server(endpoint: str, name: str) -> None:
+    """Forget what an endpoint enforces if a server of another name answers there."""
+    if _servers.setdefault(endpoint, name) != name:
+        _servers[endpoint] = name
+        forget_endpoint(endpoint)
+
+
+def learn(
+    objects: ObjectStore, endpoint: str, bucket: str, directories: tuple[str, ...], *, is_aws: bool
 ) -> Capabilities:
-    """Return what the server can do; the first time in a process, ask it.
+    """Return what the server enforces; if nobody knows, try it.
 
-    Amazon's own servers are not asked. Others get one empty scratch object at the top of the
-    bucket (below `root` if writing is permitted only there), deleted again at the end.
+    Amazon's own servers are not tried. Others get one empty scratch object, which is deleted at
+    the end.
+
+    Args:
+        objects: The bucket.
+        endpoint: The server's address.
+        bucket: The bucket's name.
+        directories: Where the scratch object may be; the first place that permits it.
+        is_aws: Whether the server is Amazon's own.
     """
+    known = known_of(endpoint)
     if is_aws:
-        return ALL
-    known = _known.get((endpoint, bucket))
-    if known is not None:
-        return known
+        known[bucket] = ALL
     with _lock:
-        if (endpoint, bucket) not in _known:
-            found = _probe_where_permitted(store, root)
-            _known[endpoint, bucket] = found
-            _tell(found, endpoint, bucket)
-        return _known[endpoint, bucket]
+        found = known.get(bucket)
+        if found is None:
+            found = known[bucket] = _probe_where_permitted(objects, directories)
+            _log(found, endpoint, bucket)
+        return found
 
 
-def _probe_where_permitted(store: ObjectStore, root: str) -> Capabilities:
-    try:
-        return _probe(store, "")
-    except ClientError as error:
-        if status_of(error) != 403 or not root:
-            raise
-    return _probe(store, root)
+def _probe_where_permitted(objects: ObjectStore, directories: tuple[str, ...]) -> Capabilities:
+    *first, last = directories
+    for directory in first:
+        try:
+            return _probe(objects, directory)
+        except S3_ERRORS as error:
+            if status_of(error) != 403:
+                raise
+    return _probe(objects, last)
 
 
-def _probe(store: ObjectStore, directory: str, more: int = _MAX_PROBES - 1) -> Capabilities:
-    probe = _Probe(store, f"{directory}{_SCRATCH}{uuid.uuid4().hex}")
+def _probe(objects: ObjectStore, directory: str, more: int = _MAX_PROBES - 1) -> Capabilities:
+    probe = _Probe(objects, f"{directory}{_SCRATCH}{uuid.uuid4().hex}")
     try:
         found = probe.run()
     finally:
         probe.clean_up()
-    return _probe(store, directory, more - 1) if probe.in_doubt and more else found
+    return _probe(objects, directory, more - 1) if probe.in_doubt and more else found
 
 
 class _Probe:
     """A few requests with conditions of which it is known whether they hold."""
 
-    def __init__(self, store: ObjectStore, name: str) -> None:
-        self._store = store
+    def __init__(self, objects: ObjectStore, name: str) -> None:
+        self._objects = objects
         self._name = name
-        self._exists = False
+        self._may_exist = False
         self.in_doubt = False
 
     def run(self) -> Capabilities:
@@ -98,61 +128,76 @@ class _Probe:
         create = not self._put(create=True)
         quoted = True
         replace = False
-        current = self._store.head(self._name).etag
+        current: str = self._objects.head(self._name).etag
         if not self._put(match=_WRONG):
             replace = self._put(match=current)
             if not replace:
                 # Ceph compares what is sent with an ETag without quotes.
-                current = ETagValue(self._store.head(self._name).etag.strip('"'))
+                current = self._objects.head(self._name).etag.strip('"')
                 quoted = not self._put(match=current)
                 replace = not quoted
-        wrong = _WRONG if quoted else ETagValue(_WRONG.strip('"'))
+        wrong = _WRONG if quoted else _WRONG.strip('"')
         erase = not self._delete(wrong)
-        # The last one must be refused, because by then the object is gone.
+        # The server must refuse the last one, because by then the object is gone.
         erase_any = erase and self._delete("*") and not self._delete("*")
         return Capabilities(create, replace, erase, erase_any, quoted)
 
     def clean_up(self) -> None:
-        if self._exists:
+        for _ in range(_MAX_DELETIONS if self._may_exist else 0):
             try:
-                self._store.delete(self._name)
-            except ClientError:
-                logger.warning("could not delete the scratch object %s", self._name)
+                self._objects.delete(self._name)
+            except AnswerLost:
+                continue  # nobody else has an object of this name
+            except Refused:
+                return  # it never came to exist
+            except S3_ERRORS:
+                break
+            return
+        if self._may_exist:
+            logger.warning("could not delete the scratch object %s", self._name)
 
-    def _put(self, *, create: bool = False, match: ETagValue | None = None) -> bool:
+    def _put(self, *, create: bool = False, match: str | None = None) -> bool:
+        self._may_exist = True
         try:
-            self._store.put(self._name, b"", create=create, match=match)
+            self._objects.put(self._name, b"", create=create, match=match)
         except Refused as refusal:
             self.in_doubt = self.in_doubt or refusal.in_doubt
             return False
-        except ClientError as error:
+        except AnswerLost:
+            self.in_doubt = True
+            return True
+        except OddAnswer:
+            raise
+        except S3_ERRORS as error:
             # A server that doesn't know a condition may say so.
             if status_of(error) not in (400, 501) or not (create or match):
                 raise
             return create or match == _WRONG
-        self._exists = True
         self.in_doubt = self.in_doubt or was_in_doubt()
         return True
 
     def _delete(self, match: str) -> bool:
         try:
-            self._store.delete(self._name, match=match)
+            self._objects.delete(self._name, match=match)
         except Refused as refusal:
             self.in_doubt = self.in_doubt or refusal.in_doubt
             return False
-        except ClientError as error:
+        except AnswerLost:
+            self.in_doubt = True
+            return True
+        except S3_ERRORS as error:
             if status_of(error) not in (400, 501):
                 raise
             return match != "*"
-        self._exists = False
+        self._may_exist = False
         self.in_doubt = self.in_doubt or was_in_doubt()
         return True
 
 
-def _tell(found: Capabilities, endpoint: str, bucket: str) -> None:
+def _log(found: Capabilities, endpoint: str, bucket: str) -> None:
     lacking = [
-        what
-        for what, enforced in (
+        condition
+        for condition, enforced in (
             ("PUT If-None-Match: *", found.create),
             ("PUT If-Match", found.replace),
             ("DELETE If-Match", found.erase),

@@ -1,4 +1,4 @@
-"""From botocore's errors to `BackendError`: what was tried, where, and what to do about it."""
+"""From botocore's errors to `BackendError`: what failed, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -15,31 +15,73 @@ from botocore.exceptions import (
 
 from persidict.core.errors import BackendError
 
-S3_ERRORS = (BotoCoreError, ClientError)
 
+class OddAnswer(Exception):
+    """An answer lacks something that every S3 server sends."""
+
+
+class Uncertain(Exception):
+    """Whether a request was carried out can't be told; the message says why."""
+
+
+S3_ERRORS = (BotoCoreError, ClientError, OddAnswer, Uncertain)
+
+_REGION = "the bucket is in another region: pass region=..."
+_SERVICE = "the server is at fault or overloaded: try again later"
 _ADVICE = {
-    "NoSuchBucket": "the bucket is gone; construct the dict again to have it created",
+    "NoSuchBucket": "there is no such bucket: check bucket_name, or let create_bucket=True create "
+    "it",
     "InvalidAccessKeyId": "the server doesn't know this access key: check the credentials",
     "SignatureDoesNotMatch": "the server refused the secret key: check the credentials",
+    "InvalidToken": "the session token is not valid: renew the credentials",
     "ExpiredToken": "the credentials have expired: renew them",
+    "TokenRefreshRequired": "the credentials have expired: renew them",
     "RequestTimeTooSkewed": "check the clock of this machine",
-    "PermanentRedirect": "the bucket is in another region: pass region=...",
-    "AuthorizationHeaderMalformed": "the bucket is in another region: pass region=...",
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": "pass the region of the endpoint as region=...",
     "InvalidBucketName": "choose another bucket_name, S3 allows no such name",
     "KeyTooLongError": "the object's name, prefix included, is longer than S3 allows (1024 bytes)",
+    "EntityTooLarge": "the value is larger than the server accepts: store it in parts",
+    "RequestTimeout": "the upload was too slow for the server: check the network and try again",
+    "BadDigest": "the body was damaged on its way: try again",
+    "InvalidDigest": "the body was damaged on its way: try again",
+    "InvalidStorageClass": "the server doesn't have the storage class that was asked for: check "
+    "what adds it to the request",
+    "InvalidObjectState": "the object is in an archive (Glacier): restore it first, for example "
+    "with the AWS console",
+    "QuotaExceeded": "the quota of this account or bucket is used up: delete something or have it "
+    "raised",
+    "TooManyBuckets": "the account has as many buckets as it may have: use one that exists",
+    "AllAccessDisabled": "the owner of the server has disabled all access to this bucket",
+    "AccountProblem": "the server has blocked this account: ask its operator",
+    "XMinioStorageFull": "the disks of the server are full",
+    "InsufficientStorage": "the disks of the server are full",
+    "SlowDown": "the server asks for fewer requests: lower max_workers or try again later",
+    "ServiceUnavailable": _SERVICE,
+    "InternalError": _SERVICE,
+    "NotImplemented": "this server lacks the operation",
+    "MethodNotAllowed": "this server forbids the operation on this object",
+    "ObjectLocked": "the object is locked against changes until its retention ends",
 }
+_KMS_ADVICE = "the key that encrypts the bucket can't be used: check its state and its policy"
+_PERMISSION = (
+    "check the credentials and what they permit; if the bucket is somebody else's, choose another "
+    "bucket_name; with permissions for one prefix only, pass create_bucket=False; for a public "
+    "bucket, anonymous=True"
+)
+# For answers without a code of S3's, as all answers to HEAD are.
 _ADVICE_FOR_STATUS = {
-    301: "the bucket is in another region: pass region=...",
-    400: "check bucket_name, region and credentials",
-    403: "check the credentials and what they permit; if the bucket is somebody else's, choose "
-    "another bucket_name",
-    404: "there is no such bucket: check bucket_name, or let create_bucket=True make it",
-    501: "this server lacks the operation",
+    301: _REGION,
+    400: "the server gave no reason; check bucket_name, region and credentials",
+    403: _PERMISSION,
+    404: _ADVICE["NoSuchBucket"],
+    501: _ADVICE["NotImplemented"],
+    507: _ADVICE["XMinioStorageFull"],
 }
 
 
-def status_of(error: Exception) -> int:
+def status_of(error: BaseException) -> int:
     """Return the HTTP status of an answer, 0 if there was none."""
     if isinstance(error, ClientError):
         metadata: dict[str, Any] = error.response.get("ResponseMetadata", {})  # type: ignore[assignment]
@@ -47,14 +89,14 @@ def status_of(error: Exception) -> int:
     return 0
 
 
-def code_of(error: Exception) -> str:
+def code_of(error: BaseException) -> str:
     """Return S3's own code of an error; answers to HEAD have only their status."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", ""))
     return ""
 
 
-def is_missing_key(error: Exception) -> bool:
+def is_missing_key(error: BaseException) -> bool:
     """Tell whether the server said that there is no such object."""
     return status_of(error) == 404 and code_of(error) != "NoSuchBucket"
 
@@ -68,10 +110,12 @@ def backend_error(
     endpoint: str,
     key: Any = None,
 ) -> BackendError:
-    """Make the error that users see; the caller chains `error` as its cause."""
+    """Return the error that users see; the caller chains `error` as its cause."""
     reason = str(error).rstrip(".")
+    advice = _advice(error)
     return BackendError(
-        f"can't {operation} {target} at {endpoint}: {reason}. What to do: {_advice(error)}",
+        f"can't {operation} {target} at {endpoint}: {reason}"
+        + (f". What to do: {advice}" if advice else ""),
         backend=backend,
         operation=operation,
         key=key,
@@ -79,12 +123,25 @@ def backend_error(
 
 
 def _advice(error: Exception) -> str:
+    """Say what to do, or nothing where only the server's own words help."""
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return (
-            "provide credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ~/.aws, a role) "
-            "or a ready client=..."
+            "provide credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ~/.aws, a role), a "
+            "ready client=..., or anonymous=True for a public bucket"
         )
     if isinstance(error, (ConnectionError, HTTPClientError)):
         return "check endpoint_url, the network and that the server runs"
-    known = _ADVICE.get(code_of(error)) or _ADVICE_FOR_STATUS.get(status_of(error))
-    return known or "see the cause, which is what the server or botocore said"
+    if isinstance(error, Uncertain):
+        return "read the item to see what it is now, then decide"
+    if isinstance(error, OddAnswer):
+        return "check endpoint_url: a proxy may have changed the answer, or it is no S3 server"
+    code, status = code_of(error), status_of(error)
+    if code in _ADVICE:
+        return _ADVICE[code]
+    if code.startswith("KMS."):
+        return _KMS_ADVICE
+    if code == "AccessDenied":
+        return _PERMISSION
+    if code in ("", str(status)):
+        return _ADVICE_FOR_STATUS.get(status, _SERVICE if status >= 500 else "")
+    return _SERVICE if status >= 500 else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from persidict.core.key_components import is_component
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
+from persidict.s3.objects import Page
 
 
 def with_slash(root_prefix: str) -> str:
@@ -30,6 +31,10 @@ class Naming:
         """Return how the names of all items below a prefix begin."""
         return self.root + "".join(f"{component}/" for component in prefix)
 
+    def depth(self, directory: str) -> int:
+        """Return the number of components of the prefix that a directory stands for."""
+        return directory.count("/", len(self.root))
+
     def key_of(self, name: str) -> NonEmptySafeStrTuple | None:
         """Return the key of an object, or None if it is no item of this dict."""
         if not name.endswith(self._ending):
@@ -37,9 +42,11 @@ class Naming:
         components = tuple(name[len(self.root) : -len(self._ending)].split("/"))
         return trusted_key(components) if all(map(is_component, components)) else None
 
-    def first_component(self, name: str, directory: str) -> str | None:
-        """Return the component after a directory: of an item, or of a deeper directory."""
-        rest = name.removeprefix(directory)
-        component = rest[:-1] if rest.endswith("/") else rest.removesuffix(self._ending)
-        is_ours = rest != component and is_component(component)
-        return component if is_ours else None
+    def components_of(self, page: Page, depth: int) -> Iterator[str]:
+        """Yield the component at a depth of the key of each item in a page."""
+        keys = (self.key_of(name) for name, *_ in page.objects)
+        return (key[depth] for key in keys if key is not None)
+
+    def directory_component(self, directory: str) -> str:
+        """Return the last component of a directory."""
+        return directory[:-1].rpartition("/")[2]

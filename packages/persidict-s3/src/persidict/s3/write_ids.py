@@ -1,10 +1,13 @@
-"""Who wrote the versions that a version was made from.
+"""Write ids: which writes a version was made from.
 
-A conditional write whose answer got lost is sent again and then refused, by its own first
-attempt or because others have built on it since. Each conditional write therefore carries an
-identifier of its own in the object's metadata, followed by those of the versions before it:
-whoever finds its own there has succeeded. Where it is not known who wrote the version before,
-as when it was read from a cache, a mark made from its ETag stands at the end instead.
+After a lost answer, persidict sends a conditional write again. The server then refuses it, either
+because its own first attempt was carried out or because somebody else changed the object. To tell
+these apart, each conditional write stores an id of its own in the object's metadata, followed by
+the ids of the versions before it. If the current version has our id, we have written it, or one
+that it was made from.
+
+Where a writer does not know the ids of the version that it replaces, as when it read that from a
+cache, a mark made from its ETag ends the list instead.
 """
 
 from __future__ import annotations
@@ -13,74 +16,81 @@ import base64
 import hashlib
 import secrets
 from collections import OrderedDict
+from typing import NamedTuple
 
 from persidict.core.forks import new_lock
 from persidict.core.results import ETagValue
 
-# Characters of an identifier: 48 random bits; of a mark, which no identifier begins like.
+# Characters of an id: 48 random bits; of a mark, which no id begins like.
 _WIDTH = 8
 _MARK = "~"
 # Below the 2 KB that S3 has for metadata. So many others may build on a write before it is sent
 # again, for which botocore waits up to a second.
-_MOST = 240
-_REMEMBERED = 4096
+_MAX_IDS = 240
+_MAX_REMEMBERED = 1024
 
 
-def new_writer() -> str:
-    """Return an identifier for one write."""
-    return secrets.token_urlsafe(_WIDTH * 6 // 8)
+class Write(NamedTuple):
+    """One conditional write, before it is sent."""
+
+    ids: str
+    """What it stores in the object's metadata: its own id, then those of the versions before."""
+    seen: ETagValue | None
+    """The last version of the object that this process saw before."""
+
+
+class WriteIds:
+    """Remembers the last version that was seen of each object, with its ids."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, tuple[ETagValue, str]] = OrderedDict()
+        self._lock = new_lock()
+
+    def note(self, name: str, etag: ETagValue, ids: str) -> None:
+        """Remember the version that an answer told of."""
+        with self._lock:
+            self._seen[name] = etag, ids
+            self._seen.move_to_end(name)
+            if len(self._seen) > _MAX_REMEMBERED:
+                self._seen.popitem(last=False)
+
+    def begin(self, name: str, expected: ETagValue | None) -> Write:
+        """Return a new write over the version `expected`; None: over no version."""
+        with self._lock:
+            seen, ids = self._seen.get(name, (None, ""))
+        own = secrets.token_urlsafe(_WIDTH * 6 // 8)
+        if expected is None:
+            return Write(own, seen)
+        before = ids if seen == expected else ""
+        return Write(own + (before or _mark(expected))[: _WIDTH * (_MAX_IDS - 1)], seen)
 
 
 def is_made_from(
-    writers: str, sent: str, own_etag: ETagValue, expected: ETagValue | None
+    found: str, sent: str, own_etag: ETagValue, expected: ETagValue | None, *, unique: bool
 ) -> bool | None:
-    """Tell whether a version was made from a write of ours, None if that can't be told.
+    """Tell whether a version was made from a write of ours; None: that can't be told.
 
     Args:
-        writers: What the version carries.
-        sent: What our write carried.
+        found: The ids that the version has.
+        sent: The ids that our write has.
         own_etag: The ETag that our write would have.
         expected: The ETag of the version that it was to replace; None: it was to be the first.
+        unique: Whether no two writes have the same ETag. Otherwise marks prove nothing.
     """
-    found = _split(writers)
+    ids = _split(found)
     own, *before = _split(sent)
-    if own in found or _mark(own_etag) in found:
+    if own in ids or (unique and _mark(own_etag) in ids):
         return True
-    if expected is None:
-        return False  # that it was there all along is likelier than that ours is covered up
-    # Whoever else has replaced the version that we expected has left no room for us.
-    if before[0] in found or _mark(expected) in found:
+    if expected is None or not before:
+        return None  # ours may have been deleted before the first write of this version
+    # Somebody else has replaced the version that we expected, and left no room for us.
+    if before[0] in ids and (unique or not before[0].startswith(_MARK)):
         return False
-    return None if len(found) == _MOST or found[-1].startswith(_MARK) else False
+    return False if unique and _mark(expected) in ids else None
 
 
-class Lineage:
-    """Remembers the writers of the versions that were seen last."""
-
-    def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, ETagValue], str] = OrderedDict()
-        self._lock = new_lock()
-
-    def note(self, name: str, etag: ETagValue, writers: str) -> None:
-        """Remember the writers of a version."""
-        if writers:
-            with self._lock:
-                self._seen[name, etag] = writers
-                self._seen.move_to_end((name, etag))
-                if len(self._seen) > _REMEMBERED:
-                    self._seen.popitem(last=False)
-
-    def extended(self, writer: str, name: str, etag: ETagValue | None) -> str:
-        """Return what a write by `writer` over that version carries."""
-        if etag is None:
-            return writer
-        with self._lock:
-            before = self._seen.get((name, etag))
-        return writer + (before or _mark(etag))[: _WIDTH * (_MOST - 1)]
-
-
-def _split(writers: str) -> list[str]:
-    return [writers[at : at + _WIDTH] for at in range(0, len(writers), _WIDTH)]
+def _split(ids: str) -> list[str]:
+    return [ids[at : at + _WIDTH] for at in range(0, len(ids), _WIDTH)]
 
 
 def _mark(etag: ETagValue) -> str:

@@ -1,0 +1,67 @@
+"""Listings of objects, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from persidict.s3.naming import Naming
+from persidict.s3.objects import PAGE_SIZE, Page
+from persidict.s3.parallel import ordered_map
+
+# Objects to look at first in a directory: one item is enough.
+_SAMPLE = 10
+
+
+class ListPage(Protocol):
+    """Requests one page, as `ObjectStore.page` does."""
+
+    def __call__(
+        self, directory: str, token: str | None, *, limit: int = ..., deep: bool = ...
+    ) -> Page:
+        """Return the page that follows a token."""
+
+
+def pages(
+    list_page: ListPage, directory: str, *, first: int = PAGE_SIZE, deep: bool = True
+) -> Iterator[Page]:
+    """List a directory page by page; only the first page has the size `first`."""
+    page = list_page(directory, None, limit=first, deep=deep)
+    yield page
+    while page.next_token is not None:
+        page = list_page(directory, page.next_token, deep=deep)
+        yield page
+
+
+def has_item(list_page: ListPage, naming: Naming, directory: str, first: int = _SAMPLE) -> bool:
+    """Tell whether any object in a directory is an item."""
+    return any(
+        naming.key_of(name) is not None
+        for page in pages(list_page, directory, first=first)
+        for name, *_ in page.objects
+    )
+
+
+def first_components(
+    list_page: ListPage, naming: Naming, directory: str, workers: int
+) -> Iterator[str]:
+    """Yield, at least once, the component after a directory of every item in it.
+
+    One page tells all of a small directory. For a larger one, S3 lists the directories in it, and
+    persidict looks into those that are not yet known to hold an item.
+    """
+    depth = naming.depth(directory)
+    page = list_page(directory, None)
+    known = dict.fromkeys(naming.components_of(page, depth))
+    yield from known
+    if page.next_token is None:
+        return
+    for page in pages(list_page, directory, deep=False):
+        yield from naming.components_of(page, depth)
+        unknown = [
+            name for name in page.directories if naming.directory_component(name) not in known
+        ]
+        answers = ordered_map(lambda name: has_item(list_page, naming, name), unknown, workers)
+        for name, holds in zip(unknown, answers, strict=True):
+            if holds:
+                yield naming.directory_component(name)
