@@ -98,7 +98,14 @@ def test_sub_dicts_of_signed_dicts_open_again(make):
 
 
 def cached_files(tmp_path, ending="pkl"):
-    return [path for path in (tmp_path / "c").rglob(f"*.{ending}") if "data" in path.parts]
+    kinds = {"data", "entries"}  # of append-only dicts, and of all others
+    return [path for path in (tmp_path / "c").rglob(f"*.{ending}") if kinds & set(path.parts)]
+
+
+def split_entry(data, append_only):
+    """What stands before the signed bytes of an entry, its ETag, and these bytes."""
+    before = b"" if append_only else data[: data.index(b'"\xff') + 1]
+    return before, data[len(before) :]
 
 
 @pytest.mark.parametrize("append_only", [False, True])
@@ -115,11 +122,12 @@ def test_a_cache_that_strangers_write_to(moto_place, tmp_path, append_only, dama
     assert (d["a"], d["b"]) == ("right", "other")
     [a] = [path for path in cached_files(tmp_path) if path.name.startswith("a_")]
     [b] = [path for path in cached_files(tmp_path) if path.name.startswith("b_")]
+    before, signed = split_entry(a.read_bytes(), append_only)
     data = {
-        "forged": a.read_bytes()[:52] + pickle.dumps("forged"),
-        "cut": a.read_bytes()[:-3],
-        "moved": b.read_bytes(),
-        "unsigned": pickle.dumps("forged"),
+        "forged": before + signed[:52] + pickle.dumps("forged"),
+        "cut": before + signed[:-3],
+        "moved": before + split_entry(b.read_bytes(), append_only)[1],
+        "unsigned": before + pickle.dumps("forged"),
         "empty": b"",
     }[damage]
     info = a.stat()
@@ -129,7 +137,8 @@ def test_a_cache_that_strangers_write_to(moto_place, tmp_path, append_only, dama
     os.utime(a, ns=(info.st_atime_ns, info.st_mtime_ns))
     assert d["a"] == S3Dict(**params)["a"] == "right"
     assert dict(d) == {("a",): "right", ("b",): "other"}
-    assert a.read_bytes().startswith(b"\xffpersidict signed 1\n")
+    signed = split_entry(a.read_bytes(), append_only)[1]
+    assert signed.startswith(b"\xffpersidict signed 1\n")
 
 
 def test_signed_and_unsigned_handles_have_caches_of_their_own(moto_place, tmp_path):
