@@ -283,7 +283,7 @@ def test_a_given_client_stays_the_callers(moto_place):
 
 def test_one_client_for_all_threads(moto_place):
     d = BasicS3Dict(**{**moto_place, "max_workers": 5})
-    d._connection._client = None
+    d._connection.ready = None
     found = []
     threads = [
         threading.Thread(target=lambda: found.append(d._connection.client())) for _ in range(8)

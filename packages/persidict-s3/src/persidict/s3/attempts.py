@@ -7,7 +7,8 @@ sender and the observers share.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
@@ -29,19 +30,18 @@ class _State(threading.local):
 _state = _State()
 
 
-def begin_request(*, may_resend: bool = True) -> None:
-    """Begin a new request in this thread.
-
-    Args:
-        may_resend: Whether to send the request again after an attempt that the server may have
-            carried out.
-    """
-    _state.in_doubt = False
-    _state.may_resend = may_resend
+@contextmanager
+def never_repeated() -> Iterator[None]:
+    """Let nobody send this thread's request again after an attempt that may have been done."""
+    _state.may_resend = False
+    try:
+        yield
+    finally:
+        _state.may_resend = True
 
 
 def was_in_doubt() -> bool:
-    """Tell whether the server may have carried out an attempt whose answer says otherwise."""
+    """Tell whether the server may have carried out an attempt of this thread's last request."""
     return _state.in_doubt
 
 
@@ -59,14 +59,22 @@ def observe(client: Any, on_unreachable: Callable[[], None]) -> None:
         _note_attempt(**event)
 
     events = client.meta.events
+    events.register("before-call.s3", _begin, unique_id="persidict-begin")
     events.register("response-received.s3", note, unique_id="persidict-note-attempt")
-    events.register_first("needs-retry.s3", _leave_in_doubt, unique_id="persidict-in-doubt")
+    for operation in ("PutObject", "DeleteObject", "DeleteObjects"):
+        # The full name, so that it is asked before botocore's own handler.
+        name = f"needs-retry.s3.{operation}"
+        events.register(name, _leave_in_doubt, unique_id=f"persidict-in-doubt-{operation}")
 
 
 def give_up_on_silence(request_dict: dict[str, Any], **_: Any) -> bool | None:
     """Stop botocore from sending a request again that was never answered several times."""
     silences = request_dict["context"].get(_SILENCES, 0)
     return False if silences >= SILENT_ATTEMPTS else None
+
+
+def _begin(**_: Any) -> None:
+    _state.in_doubt = False
 
 
 def _leave_in_doubt(**_: Any) -> bool | None:

@@ -153,7 +153,7 @@ class BasicS3Dict(BlobDict[ValueType]):
         self._naming = Naming(with_slash(root_prefix), serialization_format)
         settings = Settings(endpoint_url, region, config, max_workers, self.anonymous)
         self._connection = connection_for(settings, client)
-        self._objects = BotoObjects(self._connection.client, bucket_name)
+        self._objects = BotoObjects(self._connection, bucket_name)
         self._conditional = ConditionalRequests(
             self._objects,
             self._connection,

@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from persidict.core.log import debug
 from persidict.core.results import ETagValue
-from persidict.s3.attempts import begin_request, was_in_doubt
+from persidict.s3.attempts import never_repeated, was_in_doubt
+from persidict.s3.connection import Connection
 from persidict.s3.errors import OddAnswer, is_missing_key, status_of
 from persidict.s3.objects import PAGE_SIZE, AnswerLost, Found, ObjectStore, Page, Refused
 
@@ -30,30 +31,30 @@ class BotoObjects(ObjectStore):
     """One bucket through boto3.
 
     Args:
-        client: Returns the boto3 client to use now.
+        connection: Has the client to use.
         bucket: The bucket's name.
     """
 
-    def __init__(self, client: Callable[[], Any], bucket: str) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, bucket: str) -> None:
+        self._connection = connection
         self._bucket = bucket
 
     def head(self, name: str) -> Found:
         """Ask for the version with HEAD."""
-        begin_request()
+        client = self._connection.ready or self._connection.client()
         try:
-            return _found(self._client().head_object(Bucket=self._bucket, Key=name))
+            return _found(client.head_object(Bucket=self._bucket, Key=name))
         except ClientError as error:
             raise _missing_or(error, name) from error
 
     def get(self, name: str, known: ETagValue | None = None) -> tuple[bytes | None, Found]:
         """Ask for body and version with GET, and again if a body breaks off."""
         condition = {} if known is None else {"IfNoneMatch": known}
+        client = self._connection.ready or self._connection.client()
         attempts = 0
         while True:
-            begin_request()
             try:
-                answer = self._client().get_object(Bucket=self._bucket, Key=name, **condition)
+                answer = client.get_object(Bucket=self._bucket, Key=name, **condition)
             except ClientError as error:
                 if status_of(error) == 304 and known is not None:
                     return None, _unchanged(error, known)
@@ -85,11 +86,11 @@ class BotoObjects(ObjectStore):
             extra["IfNoneMatch"] = "*"
         elif match is not None:
             extra["IfMatch"] = match
-        send = partial(self._client().put_object, Bucket=self._bucket, Key=name, Body=data, **extra)
+        client = self._connection.ready or self._connection.client()
+        send = partial(client.put_object, Bucket=self._bucket, Key=name, Body=data, **extra)
         if create or match is not None:
             answer = _send_guarded(send, f"PUT {name}", may_resend=not create)
         else:
-            begin_request()
             answer = send()
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         return Found(_etag(answer), seconds_of(date) or time.time(), write_ids, len(data))
@@ -97,8 +98,9 @@ class BotoObjects(ObjectStore):
     def delete(self, name: str, *, match: str | None = None) -> None:
         """Send one DELETE."""
         extra = {} if match is None else {"IfMatch": match}
+        client = self._connection.ready or self._connection.client()
         _send_guarded(
-            partial(self._client().delete_object, Bucket=self._bucket, Key=name, **extra),
+            partial(client.delete_object, Bucket=self._bucket, Key=name, **extra),
             f"DELETE {name}",
             may_resend=match not in (None, "*"),
         )
@@ -106,12 +108,12 @@ class BotoObjects(ObjectStore):
     def delete_many(self, names: list[str]) -> list[tuple[str, str]]:
         """Send one DeleteObjects."""
         objects = [{"Key": name} for name in names]
-        client = self._client()
-        begin_request(may_resend=False)
+        client = self._connection.ready or self._connection.client()
         try:
-            answer = client.delete_objects(
-                Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
-            )
+            with never_repeated():
+                answer = client.delete_objects(
+                    Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+                )
         except (ClientError, BotoCoreError) as error:
             if was_in_doubt():
                 raise AnswerLost from error
@@ -129,8 +131,8 @@ class BotoObjects(ObjectStore):
         extra: dict[str, Any] = {} if deep else {"Delimiter": "/"}
         if token is not None:
             extra["ContinuationToken"] = token
-        begin_request()
-        answer = self._client().list_objects_v2(
+        client = self._connection.ready or self._connection.client()
+        answer = client.list_objects_v2(
             Bucket=self._bucket, Prefix=directory, MaxKeys=limit, **extra
         )
         try:
@@ -157,9 +159,11 @@ def _send_guarded(request: Callable[[], Any], what: str, *, may_resend: bool) ->
     in_doubt = False
     conflicts = 0
     while True:
-        begin_request(may_resend=may_resend)
         try:
-            return request()
+            if may_resend:
+                return request()
+            with never_repeated():
+                return request()
         except (ClientError, BotoCoreError) as error:
             in_doubt = in_doubt or was_in_doubt()
             status = status_of(error)

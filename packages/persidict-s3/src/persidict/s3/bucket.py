@@ -11,7 +11,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from persidict.core.log import debug
-from persidict.s3.attempts import begin_request
 from persidict.s3.capabilities import forget_endpoint, note_server
 from persidict.s3.connection import Connection
 from persidict.s3.errors import code_of, status_of
@@ -58,13 +57,12 @@ def check_bucket(
             debug("persidict.s3", "can't list %s: assuming that it exists", name)
         return
     client = connection.client()
-    begin_request()
     try:
         answer = client.head_bucket(Bucket=name)
     except ClientError as error:
         if status_of(error) == 404:
             forget_endpoint(connection.endpoint())
-            _create(client, name, is_aws=connection.is_aws())
+            _create(client, name, is_aws=connection.is_aws)
             logger.info("created the bucket %s at %s", name, connection.endpoint())
         elif status_of(error) == 403:
             _list_instead(objects, directory, error)
@@ -89,7 +87,6 @@ def _create(client: Any, name: str, *, is_aws: bool) -> None:
     # us-east-1 is the one region that must not be named; other servers rarely have several.
     if is_aws and region not in (None, "us-east-1", "aws-global"):
         settings["CreateBucketConfiguration"] = {"LocationConstraint": region}
-    begin_request()
     try:
         client.create_bucket(Bucket=name, **settings)
     except ClientError as error:

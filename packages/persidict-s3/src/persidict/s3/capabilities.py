@@ -68,23 +68,19 @@ def note_server(endpoint: str, name: str) -> None:
 
 
 def learn(
-    objects: ObjectStore, endpoint: str, bucket: str, directories: tuple[str, ...], *, is_aws: bool
+    objects: ObjectStore, endpoint: str, bucket: str, directories: tuple[str, ...]
 ) -> Capabilities:
-    """Return what the server enforces; if nobody knows, try it.
+    """Return what the server enforces; if nobody knows, try it on an empty scratch object.
 
-    Amazon's own servers are not tried. Others get one empty scratch object, which is deleted at
-    the end.
+    persidict deletes the object at the end. Amazon's own servers are not tried.
 
     Args:
         objects: The bucket.
         endpoint: The server's address.
         bucket: The bucket's name.
         directories: Where the scratch object may be; the first place that permits it.
-        is_aws: Whether the server is Amazon's own.
     """
     known = known_of(endpoint)
-    if is_aws:
-        known[bucket] = ALL
     with _lock:
         found = known.get(bucket)
         if found is None:

@@ -15,7 +15,7 @@ from persidict.core.log import debug
 from persidict.core.results import ETagValue
 from persidict.s3.attempts import was_in_doubt
 from persidict.s3.boto_objects import seconds_of
-from persidict.s3.capabilities import ALL, Capabilities, known_of, learn
+from persidict.s3.capabilities import ALL, Capabilities, learn
 from persidict.s3.connection import Connection
 from persidict.s3.errors import S3_ERRORS, Uncertain, status_of
 from persidict.s3.objects import AnswerLost, Found, ObjectStore, Refused
@@ -57,8 +57,6 @@ class ConditionalRequests:
         self._strict = strict
         self._unique = unique
         self._never_deleted = never_deleted
-        self._known: dict[str, Capabilities] = {}
-        self._generation = -1
 
     def put(
         self, name: str, data: bytes, expected: ETagValue | None, *, learned_again: bool = False
@@ -220,20 +218,19 @@ class ConditionalRequests:
         """Tell whether the server refuses a condition that it is known to enforce; forget that."""
         if status_of(error) != 501 or can is ALL or was_in_doubt():
             return False
-        self._known.pop(self._bucket, None)
+        self._connection.known.pop(self._bucket, None)
         return True
 
     def _capabilities(self) -> Capabilities:
-        if self._generation != self._connection.generation:
-            self._known = known_of(self._connection.endpoint())
-            self._generation = self._connection.generation
-        return self._known.get(self._bucket) or learn(
-            self._objects,
-            self._connection.endpoint(),
-            self._bucket,
-            self._directories,
-            is_aws=self._connection.is_aws(),
-        )
+        if self._connection.is_aws:
+            return ALL  # its documentation promises them
+        return self._connection.known.get(self._bucket) or self._learn()
+
+    def _learn(self) -> Capabilities:
+        endpoint = self._connection.endpoint()
+        if self._connection.is_aws:
+            return ALL
+        return learn(self._objects, endpoint, self._bucket, self._directories)
 
     def _look_instead(self, name: str, expected: ETagValue | None, condition: str) -> None:
         """Check a condition that the server would not enforce, if the user accepts that."""

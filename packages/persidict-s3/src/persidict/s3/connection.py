@@ -7,6 +7,7 @@ once, and repeat the request.
 from __future__ import annotations
 
 import os
+import weakref
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from persidict.core.errors import BackendError
 from persidict.core.forks import new_lock
 from persidict.core.log import debug
 from persidict.s3.attempts import observe
-from persidict.s3.capabilities import forget_endpoint
+from persidict.s3.capabilities import Capabilities, forget_endpoint, known_of
 from persidict.s3.client import (
     Settings,
     current_credentials,
@@ -45,52 +46,52 @@ class Connection:
     """A way to a server: its client, and what the last answers told.
 
     Attributes:
+        ready: The client of this process, None if there is none yet; see `client`.
         generation: Grows whenever the client is replaced.
-        write_ids: The writers of the versions that were seen last.
+        is_aws: Whether the server is Amazon's own; known once there is a client.
+        known: What the server enforces, by bucket; see `persidict.s3.capabilities`.
+        write_ids: The versions that were seen last.
     """
 
     def __init__(self, settings: Settings | None, client: Any = None) -> None:
         self._settings = settings
-        self._client = client
         self._credentials: Any = None
         self._environment = ""
-        self._owner = os.getpid()
         self._lock = new_lock()
+        self.ready: Any = None
         self.generation = 0
+        self.is_aws = False
+        self.known: dict[str, Capabilities] = {}
         self.write_ids = WriteIds()
+        _connections.add(self)
         if client is not None:
-            self._watch(client)
+            self._use(client)
 
     def client(self) -> Any:
         """Return the client of this process; connections are never shared over a fork."""
-        if self._client is not None and self._owner == os.getpid():
-            return self._client
-        if self._settings is None:
-            raise BackendError(
-                "the client given to this dict was created before the process forked and can't be "
-                "used here; construct the dict again with a client of this process",
-                backend="BasicS3Dict",
-                operation="connect",
-            )
         with self._lock:
-            if self._client is None or self._owner != os.getpid():
+            if self.ready is None:
+                if self._settings is None:
+                    raise BackendError(
+                        "the client given to this dict was created before the process forked and "
+                        "can't be used here; construct the dict again with a client of this "
+                        "process",
+                        backend="BasicS3Dict",
+                        operation="connect",
+                    )
                 self._replace_client(self._settings)
-            return self._client
+            return self.ready
 
     def endpoint(self) -> str:
         """Return the address of the server."""
-        return str(self.client().meta.endpoint_url)
+        return str((self.ready or self.client()).meta.endpoint_url)
 
     def shown_endpoint(self) -> str:
         """Return the address for messages, also where no client can be created."""
-        if self._client is not None:
-            return str(self._client.meta.endpoint_url)
+        if self.ready is not None:
+            return self.endpoint()
         given = self._settings and self._settings.endpoint_url
         return given or os.environ.get("AWS_ENDPOINT_URL") or "the default endpoint of AWS"
-
-    def is_aws(self) -> bool:
-        """Tell whether the server is Amazon's own."""
-        return is_aws(self.endpoint())
 
     def renew_credentials(self, error: Exception, generation: int) -> bool:
         """Replace the client if its credentials are refused and others are configured by now.
@@ -128,14 +129,27 @@ class Connection:
     def _replace_client(self, settings: Settings) -> None:
         self._environment = environment_digest()
         client, self._credentials = make_client(settings)
-        self._watch(client)
-        self._owner = os.getpid()
-        self._client = client
+        self._use(client)
+
+    def _use(self, client: Any) -> None:
+        endpoint = str(client.meta.endpoint_url)
+        observe(client, partial(forget_endpoint, endpoint))
+        self.is_aws = is_aws(endpoint)
+        self.known = known_of(endpoint)
+        self.ready = client
         self.generation += 1
 
-    def _watch(self, client: Any) -> None:
-        observe(client, partial(forget_endpoint, str(client.meta.endpoint_url)))
 
+_connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+def _drop_clients() -> None:
+    for connection in list(_connections):
+        connection.ready = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_clients)
 
 _registry: dict[Settings, tuple[str, Connection]] = {}
 _registry_lock = new_lock()
