@@ -238,5 +238,5 @@ def test_a_missing_part_names_the_command(monkeypatch):
 
 
 def test_pickling_says_what_to_do_instead():
-    with pytest.raises(TypeError, match=r"describe\(\).*open_store\(\).*get_params\(\)"):
-        pickle.dumps(EmptyDict())
+    with pytest.raises(TypeError, match=r"LocalDict can't be pickled.*FileDirDict"):
+        pickle.dumps(LocalDict())

@@ -27,6 +27,7 @@ from persidict.core.keys import (
 )
 from persidict.core.mapping import closable
 from persidict.core.notebook import NotebookViews
+from persidict.core.parameters import constructor_parameters
 from persidict.core.results import ValueType
 
 _Default = TypeVar("_Default")
@@ -282,7 +283,8 @@ class PersiDict(
 
     def get_params(self) -> dict[str, Any]:
         """Return the constructor's arguments that open the same store, sorted by name."""
-        return {name: getattr(self, name) for name in _param_names(type(self))}
+        names = sorted(constructor_parameters(type(self)))
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def __eq__(self, other: object) -> bool:
         """Compare as mappings; handles on one store with one setting are equal without reading."""
@@ -314,12 +316,19 @@ class PersiDict(
         """Return a second handle on the same store."""
         return self._at(self._prefix)
 
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        raise TypeError(
-            f"a {type(self).__name__} can't be pickled; send what persidict.describe() returns of "
-            "it and open the store again with persidict.open_store() (or, as Python objects, what "
-            "get_params() returns)"
-        )
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return a second handle on the same store."""
+        return self._at(self._prefix)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have pickle open the same store again, from the arguments of this handle.
+
+        Raises:
+            TypeError: The dict holds its items in memory, or has a secret or a ready client.
+        """
+        from persidict.core._opening.travel import reduced  # rarely needed
+
+        return reduced(self)
 
     def _at(self, prefix: SafeStrTuple) -> Self:
         """Return a view of what is below a complete prefix."""
@@ -351,13 +360,6 @@ class PersiDict(
             self._store_many(items, ITEM_NOT_AVAILABLE if self.append_only else ANY_ETAG)
         except ETagMismatch:
             raise MutationPolicyError("append-only") from None
-
-
-def _param_names(cls: type) -> list[str]:
-    import inspect  # slow to import, rarely needed
-
-    parameters = inspect.signature(cls).parameters.values()
-    return sorted(p.name for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD)
 
 
 def _item_of(mapping: Mapping[Any, Any], key: NonEmptySafeStrTuple) -> Any:

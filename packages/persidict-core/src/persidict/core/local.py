@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from persidict.core._opening.contract import StaysBehind
 from persidict.core.backend import ETagMismatch, Expected, Location
@@ -41,6 +41,8 @@ class LocalBackend(StaysBehind):
         1
     """
 
+    advice = "its items are in memory; keep them in files instead, for example in a FileDirDict"
+
     def __init__(self) -> None:
         self.prefix = SafeStrTuple()
         self._formats: dict[str, dict[NonEmptySafeStrTuple, _Item]] = {}
@@ -53,7 +55,8 @@ class LocalBackend(StaysBehind):
 
     def at(self, prefix: SafeStrTuple) -> LocalBackend:
         """Return the same backend, seen from a prefix."""
-        view = copy.copy(self)
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
         view.prefix = prefix
         return view
 
@@ -69,6 +72,15 @@ class LocalBackend(StaysBehind):
         )
 
     __hash__ = None  # type: ignore[assignment]  # compared, never looked up
+
+    def __copy__(self) -> LocalBackend:
+        return self.at(self.prefix)
+
+    def __deepcopy__(self, memo: object) -> LocalBackend:
+        return self.at(self.prefix)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} can't be pickled: {self.advice}")
 
 
 class LocalDict(PersiDict[ValueType]):

@@ -1,12 +1,51 @@
-"""Keeps credentials out of error messages, descriptions and logs."""
+"""Keeps credentials out of error messages, descriptions, logs and the repr of dicts."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-_URL_WITH_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*@").match
+_HIDDEN = "***"
+# The user's part of a URL. A secret may have slashes in it; a port is none.
+_USER = re.compile(
+    r"(?<=//)[^\s/?#@:'\"]*:(?!\d+[/?#])[^\s@'\"]*@"
+    r"|(?<=//)[^\s/?#@'\"]+@"
+    r"|(?:^|(?<=[\s'\"=(]))[^\s/@:'\"\\]+:(?![/\\])[^\s@'\"]+@"
+)
+_NAMED = re.compile(
+    r"((?:secret|passw(?:or)?d|token|signature|credential|access[-_]?key)[^\s=&:'\"]*['\"]?\s*[=:]\s*['\"]?)"
+    r"[^\s&'\",)]+",
+    re.IGNORECASE,
+)
+_AWS_KEY_ID = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}(:\S*)?")
+# A secret of AWS; only looked for where no path is expected.
+_SECRET = re.compile(
+    r"(?<![A-Za-z0-9/+])(?=[^\s'\"]*[A-Z])(?=[^\s'\"]*[a-z])(?=[^\s'\"]*\d)[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"
+)
+
+
+def redacted(text: str) -> str:
+    """Return a text with everything that looks like a credential replaced by ``***``.
+
+    Example:
+        >>> redacted("can't open https://alice:secret@host/data?token=abc")
+        "can't open https://***@host/data?token=***"
+    """
+    text = _USER.sub(f"{_HIDDEN}@", text)
+    text = _AWS_KEY_ID.sub(_HIDDEN, text)
+    return _NAMED.sub(rf"\g<1>{_HIDDEN}", text)
+
+
+def names_user(text: str) -> bool:
+    """Tell whether a text is a URL or an address with a user, and so perhaps with a password."""
+    return _USER.search(text) is not None
 
 
 def has_credentials(text: str) -> bool:
-    """Tell whether a text is a URL with a user name or a password."""
-    return _URL_WITH_CREDENTIALS(text) is not None
+    """Tell whether a text contains something that looks like a credential."""
+    return redacted(text) != text
+
+
+def shown(value: Any) -> str:
+    """Return the start of a value's repr, for messages, without credentials."""
+    return _SECRET.sub(_HIDDEN, redacted(repr(value)))[:100]

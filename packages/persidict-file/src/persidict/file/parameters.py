@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from persidict.core._opening.travel import is_arriving
 from persidict.file.paths import MAX_FORMAT_LENGTH, unparsed
 
 
@@ -45,7 +46,8 @@ def absolute(base_dir: str | os.PathLike[str]) -> str:
     if not isinstance(path, str) or not path or "\0" in path or not _has_bytes(path):
         raise ValueError(f"base_dir must be the path of a directory, got {base_dir!r:.500}")
     path = os.path.abspath(path)
-    if os.path.exists(path) and not os.path.isdir(path):
+    # An unpickled handle touches no file: its first operation fails instead.
+    if not is_arriving() and os.path.exists(path) and not os.path.isdir(path):
         raise ValueError(f"base_dir {path} is no directory")
     return unparsed(path) if os.name == "nt" else path
 

@@ -16,7 +16,10 @@ class StaysBehind(ABC):
     """
 
     __slots__ = ()
-    _advice: ClassVar[str]
+    advice: ClassVar[str] = (
+        "send what persidict.describe() returns of the dict, and open it there with "
+        "persidict.open_store(description, {name}=...)"
+    )
     """What users can do instead of pickling a dict that has it."""
 
     prefix: SafeStrTuple

@@ -13,10 +13,15 @@ from persidict.core._codecs.registry import validate_format
 from persidict.core._opening.class_names import class_named
 from persidict.core.base import PersiDict
 from persidict.core.parameters import constructor_parameters
+from persidict.core.redaction import names_user, shown
 
 # Two letters at least: one is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):").match
 _DRIVE = re.compile(r"/*([A-Za-z]:(/|\Z))").match
+_NO_CREDENTIALS = (
+    "credentials don't belong in a URL: boto3 takes them from the environment, "
+    "~/.aws/credentials or the machine's role"
+)
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _FORMAT = "serialization_format"
 # What a query can say, by what a parameter's annotation allows; looked for in this order.
@@ -74,6 +79,8 @@ def address_of(target: str | os.PathLike[str], *, windows: bool) -> Address:
             "a store is opened by a URL, a path or a description (a dict), "
             f"got {type(target).__name__}"
         )
+    if names_user(unquote(target)):
+        raise ValueError(_NO_CREDENTIALS)
     match = _SCHEME(target)
     if match is None:
         path, _, query = target.partition("?")
@@ -87,20 +94,21 @@ def address_of(target: str | os.PathLike[str], *, windows: bool) -> Address:
     if scheme == "file":
         return Address("FileDirDict", {"base_dir": _file_path(rest, windows)}, _split(query))
     if scheme == "s3":
-        bucket, _, prefix = rest.removeprefix("//").partition("/")
-        if not rest.startswith("//") or not bucket:
-            raise ValueError("the URL of a store on S3 is s3://bucket/prefix")
-        if "@" in bucket or ":" in bucket:  # a secret may have a slash in it
-            raise ValueError(
-                "credentials don't belong in a URL: boto3 takes them from the environment, "
-                "~/.aws/credentials or the machine's role"
-            )
-        place = {"bucket_name": unquote(bucket), "root_prefix": unquote(prefix)}
-        return Address("BasicS3Dict", place, _split(query))
+        return _on_s3(rest, query)
     raise ValueError(
         f"stores have URLs of the schemes file: and s3:, not {scheme}: "
         "(a path with a colon in its name begins with ./)"
     )
+
+
+def _on_s3(rest: str, query: str) -> Address:
+    bucket, _, prefix = rest.removeprefix("//").partition("/")
+    if not rest.startswith("//") or not bucket:
+        raise ValueError("the URL of a store on S3 is s3://bucket/prefix")
+    if "@" in bucket or ":" in bucket:  # a secret may have a slash in it
+        raise ValueError(_NO_CREDENTIALS)
+    place = {"bucket_name": unquote(bucket), "root_prefix": unquote(prefix)}
+    return Address("BasicS3Dict", place, _split(query))
 
 
 def _file_path(rest: str, windows: bool) -> str:
@@ -169,7 +177,7 @@ def _value(name: str, text: str, annotation: str) -> Any:
     try:
         return _CONVERTERS[kind](text)
     except (KeyError, ValueError):
-        raise ValueError(f"{name} must be {_EXPECTED[kind]}, got {text!r:.50}") from None
+        raise ValueError(f"{name} must be {_EXPECTED[kind]}, got {shown(text)}") from None
 
 
 def _kinds(annotation: str) -> list[str]:
