@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 
-WIDTH = 640
+WIDTH = 500
 MACHINE = 58
-STORE_TOP = 128
+STORE_TOP = 112
 STORE = 84
 GAP = 16
 ITEM = 26
