@@ -15,6 +15,4 @@ def any_dict(request, tmp_path):
         return file.FileDirDict(base_dir=str(tmp_path / "data"), durable=False)
     s3 = pytest.importorskip("persidict.s3")
     moto = request.getfixturevalue("moto")
-    return s3.BasicS3Dict(
-        bucket_name="adapters", root_prefix=tmp_path.name, endpoint_url=moto.url
-    )
+    return s3.BasicS3Dict(bucket_name="adapters", root_prefix=tmp_path.name, endpoint_url=moto.url)

@@ -8,9 +8,9 @@ from botocore.config import Config
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from persidict.core import BackendError
+from persidict.core._opening.travel import arriving
 from persidict.s3 import BasicS3Dict
 from persidict.s3.attempts import SILENT_ATTEMPTS
-from persidict.s3.bucket import unchecked_buckets
 from persidict.s3.client import _CONNECT_TIMEOUT, _MAX_ATTEMPTS, _READ_TIMEOUT
 
 # Between attempts botocore's standard mode waits up to 1, 2, 4, ... seconds.
@@ -77,7 +77,7 @@ def test_the_constructor_gives_up_on_silence(silent, pauses):
 )
 def test_an_operation_gives_up_on_silence(silent, pauses, act):
     place = place_of(silent)
-    with unchecked_buckets():  # as if the server had become silent since
+    with arriving():  # as if the server had become silent since
         d = BasicS3Dict(**place)
     with pytest.raises(BackendError) as caught:
         act(d)
@@ -102,7 +102,7 @@ def test_the_users_own_retries_count(silent, pauses):
 )
 def test_attempts(silent, pauses, error, attempts):
     place = {**place_of(silent), "config": None}
-    with unchecked_buckets():
+    with arriving():
         client = BasicS3Dict(**place)._connection.client()
     sent = []
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from botocore.config import Config
 
 from persidict.core._codecs.signing import SigningKey
+from persidict.core._opening.travel import is_arriving
 from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
 from persidict.core.blobs import BlobDict
 from persidict.core.errors import BackendError
@@ -25,7 +26,7 @@ from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import ETagValue, Stat, ValueType
 from persidict.s3.attempts import was_in_doubt
 from persidict.s3.boto_objects import BotoObjects
-from persidict.s3.bucket import check_bucket, constructors_check
+from persidict.s3.bucket import check_bucket
 from persidict.s3.client import Settings
 from persidict.s3.conditional_requests import ConditionalRequests
 from persidict.s3.connection import connection_for
@@ -109,6 +110,7 @@ class BasicS3Dict(BlobDict[ValueType]):
         ('s3://results/team/', [NonEmptySafeStrTuple(('runs', 'first'))])
     """
 
+    _secret_params: ClassVar[frozenset[str]] = frozenset({"client"})
     _needs_nonce: ClassVar[bool] = True
     _max_first_backoff = 0.1
 
@@ -163,7 +165,7 @@ class BasicS3Dict(BlobDict[ValueType]):
             unique=serialization_format in _FORMATS_WITH_NONCE,
             never_deleted=self.append_only,
         )
-        if constructors_check():
+        if not is_arriving():
             self._run("use the bucket", None, self._check_bucket)
 
     @property

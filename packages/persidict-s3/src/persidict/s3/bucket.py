@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -17,23 +14,6 @@ from persidict.s3.errors import code_of, status_of
 from persidict.s3.objects import ObjectStore
 
 logger = logging.getLogger("persidict.s3")
-
-_is_checked = ContextVar("persidict_bucket_is_checked", default=True)
-
-
-@contextmanager
-def unchecked_buckets() -> Iterator[None]:
-    """Let constructors send no request, as for handles that are unpickled."""
-    token = _is_checked.set(False)
-    try:
-        yield
-    finally:
-        _is_checked.reset(token)
-
-
-def constructors_check() -> bool:
-    """Tell whether a constructor shall check its bucket."""
-    return _is_checked.get()
 
 
 def check_bucket(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.config import Config
 
@@ -62,6 +62,8 @@ class S3Dict(ForwardingDict[ValueType]):
         >>> d.base_url, list(d)
         ('s3://results/team/', [NonEmptySafeStrTuple(('runs', 'first'))])
     """
+
+    _secret_params: ClassVar[frozenset[str]] = frozenset({"client"})
 
     def __init__(
         self,

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from botocore.config import Config
 
+from persidict.core.redaction import shown
+
 # Each may hold a connection; a larger number is a mistake that would cost memory without end.
 _MAX_WORKERS = 1000
 
@@ -17,9 +19,9 @@ def validate_bucket_name(name: object) -> str:
         raise TypeError(f"bucket_name must be a string, got {type(name).__name__}")
     is_address = "@" in name or (":" in name and not name.startswith("arn:"))
     if not name or "/" in name or is_address:
-        shown = "an address" if is_address else repr(name[:100])
+        given = "an address" if is_address else shown(name)
         raise ValueError(
-            f"bucket_name must be the name of a bucket, got {shown} "
+            f"bucket_name must be the name of a bucket, got {given} "
             "(what goes before the keys is root_prefix)"
         )
     return name
@@ -60,4 +62,4 @@ def _validate_endpoint(url: str) -> None:
     if parts.query or parts.fragment:
         raise ValueError("endpoint_url must be an address without ? and #")
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"endpoint_url must begin with http:// or https://, got {url!r:.100}")
+        raise ValueError(f"endpoint_url must begin with http:// or https://, got {shown(url)}")

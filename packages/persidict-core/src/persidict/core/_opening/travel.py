@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from persidict.core._opening.contract import StaysBehind
 from persidict.core.backend import Backend
 from persidict.core.parameters import constructor_parameters
 
-_this_thread = threading.local()
+_is_arriving = ContextVar("persidict_is_arriving", default=False)
 
 
 def reduced(store: Backend[Any]) -> tuple[Any, ...]:
@@ -46,13 +48,19 @@ def is_arriving() -> bool:
 
     If so, it must send no request and look at no file: the first operation does.
     """
-    return getattr(_this_thread, "is_arriving", False)
+    return _is_arriving.get()
+
+
+@contextmanager
+def arriving() -> Iterator[None]:
+    """Let constructors take their arguments without looking whether the store is there."""
+    token = _is_arriving.set(True)
+    try:
+        yield
+    finally:
+        _is_arriving.reset(token)
 
 
 def _arrive(cls: Any, params: dict[str, Any]) -> Any:
-    before = is_arriving()
-    _this_thread.is_arriving = True
-    try:
+    with arriving():
         return cls(**params)
-    finally:
-        _this_thread.is_arriving = before
