@@ -170,6 +170,17 @@ def together(session: nox.Session) -> None:
 
 
 @nox.session
+def upgrade(session: nox.Session) -> None:
+    """Upgrade from the published package, install and uninstall, with two pips and with uv."""
+    session.install("--upgrade", "pip", "uv", *group("packaging"))
+    build_wheels(session)
+    directory = Path(session.create_tmp()).resolve() / "upgrade"
+    shutil.rmtree(directory, ignore_errors=True)
+    session.run("python", "tools/check_upgrade.py", str(WHEELS), str(directory))
+    say(session, "every installer leaves a working package")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check rules and format. `-- --fix` mends both."""
     session.install(*group("lint"))
