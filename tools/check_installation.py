@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import sys
 from importlib.metadata import distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 
 VALUES = {"a": 1, ("b", "c"): [2.5, None], "text": "ä"}
-# They need pytest and hypothesis, or are a program.
-NOT_IMPORTED = ("testing", "__main__")
+# They need pytest and hypothesis, are a program, or need other frameworks.
+NOT_IMPORTED = re.compile(r"\.(testing|__main__|adapters\.\w+)(\.|$)")
 
 
 def write_before(directory: str) -> None:
@@ -47,7 +48,7 @@ def import_everything() -> list[str]:
 
     parts = []
     for found in pkgutil.walk_packages(persidict.__path__, "persidict."):
-        if not any(word in found.name.split(".") for word in NOT_IMPORTED):
+        if not NOT_IMPORTED.search(found.name):
             importlib.import_module(found.name)
             parts.append(found.name.split(".")[1])
     for name in persidict.__all__:

@@ -2,7 +2,7 @@
 
     python tools/check_upgrade.py WHEELS DIRECTORY
 
-WHEELS is the directory of the wheels of all five distributions, DIRECTORY is for environments. The
+WHEELS is the directory of the wheels of all distributions, DIRECTORY is for environments. The
 Python that runs this has the newest pip, and uv. Everything is downloaded first, once; then each
 installer goes through the same scenarios, beside the others. After each step a program imports all
 that is installed, writes and reads (`check_installation.py`).
@@ -26,6 +26,7 @@ DISTRIBUTIONS = {
     "persidict-file": "aio core file",
     "persidict-wrappers": "aio core wrappers",
     "persidict-s3": "aio core file s3 wrappers",
+    "persidict-adapters": "adapters aio core",
     "persidict": "aio core file s3 wrappers",
 }
 CHECK = Path(__file__).with_name("check_installation.py")
@@ -99,7 +100,7 @@ class Environment:
 
 
 def upgrade_to_all(env: Environment) -> None:
-    """The published package becomes the five distributions; its store is read."""
+    """The published package becomes the new distributions; its store is read."""
     env.install(PUBLISHED)
     env.check("before 0.400", "--before")
     env.install("--upgrade", "persidict")
