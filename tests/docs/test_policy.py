@@ -23,7 +23,7 @@ ON_BUCKETS = {"s3:ListBucket"}
 
 
 def requests_made():
-    calls = re.compile(r"\b_?client\.([a-z_0-9]+)\b(?=\()")
+    calls = re.compile(r"\b_?client\.((?:create|delete|get|head|list|put)_[a-z_0-9]+)\b")
     return {
         name
         for path in SOURCES.glob("*.py")
