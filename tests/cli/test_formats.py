@@ -70,7 +70,7 @@ def test_options_stand_for_the_query(call, tmp_path):
         (["data", "--param", "frmat=1"], "unknown parameter 'frmat'"),
         (["data", "--param", "format=pkl"], "--format"),
         (["data", "--endpoint-url", "http://x"], "unknown parameter 'endpoint_url'"),
-        (["data", "--no-sign-request"], "--no-sign-request is for stores on S3"),
+        (["data", "--no-sign-request"], "unknown parameter 'anonymous'"),
     ],
 )
 def test_wrong_options(call, tmp_path, arguments, says):

@@ -220,3 +220,22 @@ def test_a_server_that_is_not_there(run):
     found = run("ls", "s3://bucket/x?endpoint_url=http://127.0.0.1:9", check=3)
     assert found.err.count("\n") == 1
     assert "127.0.0.1:9" in found.err
+
+
+def test_a_public_bucket_without_credentials(bucket, run, environment):
+    place, endpoint = bucket
+    url = f"{place}/public?{endpoint}&format=json"
+    run("put", url, "a", "1", check=0)
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=endpoint.partition("=")[2])
+    key = f"{place.rpartition('/')[2]}/public/a.json"
+    client.put_object_acl(Bucket="cli", Key=key, ACL="public-read")
+    client.close()
+    for name in [name for name in environment if name.startswith("AWS_")]:
+        del environment[name]
+    environment["AWS_EC2_METADATA_DISABLED"] = "true"
+    environment["AWS_SHARED_CREDENTIALS_FILE"] = environment["AWS_CONFIG_FILE"] = os.devnull
+    assert "anonymous" in run("get", url, "a", check=3).err
+    assert run("get", url, "a", "--no-sign-request", check=0).out == "1\n"
+    assert run("get", f"{url}&anonymous=true", "a", check=0).out == "1\n"

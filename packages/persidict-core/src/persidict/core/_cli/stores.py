@@ -24,6 +24,7 @@ _PARAMS = {
     "region": "region",
     "endpoint_url": "endpoint_url",
     "cache_dir": "base_dir",
+    "sign_request": "anonymous",
 }
 
 
@@ -139,7 +140,7 @@ def _open(
         texts["serialization_format"] = serialization_format
     query = "&".join(f"{quote(param)}={quote(text)}" for param, text in texts.items())
     base = url.partition("?")[0]
-    given = _objects(options, name, is_s3=address.store == "BasicS3Dict")
+    given: dict[str, Any] = {**_signing_key(options, name)}
     if not create and address.store == "BasicS3Dict":
         given["create_bucket"] = False
     return open_store(f"{base}?{query}" if query else base, **given)
@@ -164,19 +165,11 @@ def _texts(options: Namespace, name: str) -> dict[str, str]:
     return found
 
 
-def _objects(options: Namespace, name: str, *, is_s3: bool) -> dict[str, Any]:
-    """Return the parameters that have no form in a URL."""
-    found: dict[str, Any] = {}
+def _signing_key(options: Namespace, name: str) -> dict[str, bytes]:
+    """Return the secret in a file, which must not be in a URL, as a parameter."""
     key_file = getattr(options, f"{name}_signing_key_file")
-    if key_file is not None:
-        secret = Path(key_file).read_bytes()
-        line_end = b"\r\n" if secret.endswith(b"\r\n") else b"\n"
-        found["signing_key"] = secret.removesuffix(line_end)
-    if getattr(options, f"{name}_sign_request") is not None:
-        if not is_s3:
-            raise ValueError("--no-sign-request is for stores on S3")
-        from botocore import UNSIGNED
-        from botocore.config import Config
-
-        found["config"] = Config(signature_version=UNSIGNED)
-    return found
+    if key_file is None:
+        return {}
+    secret = Path(key_file).read_bytes()
+    line_end = b"\r\n" if secret.endswith(b"\r\n") else b"\n"
+    return {"signing_key": secret.removesuffix(line_end)}
