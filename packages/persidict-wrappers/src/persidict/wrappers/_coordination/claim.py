@@ -24,7 +24,6 @@ from persidict.core.flags import (
     ITEM_NOT_AVAILABLE,
     NEVER_RETRIEVE,
 )
-from persidict.core.forks import new_lock
 from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.core.results import ETagIfExists
 from persidict.wrappers._coordination.heartbeat import Heartbeat
@@ -79,6 +78,7 @@ class Claim:
     """
 
     clock = staticmethod(time.monotonic)
+    may_be_ours = False
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Claim:
         keeps_token: bool = False,
     ) -> None:
         self._store = store
-        self._key = key
+        self.key = key
         self._seconds = seconds
         self._keeps_token = keeps_token
         self._owner = os.urandom(16).hex()
@@ -97,9 +97,7 @@ class Claim:
         self._seen = _ABSENT
         self._since = 0.0
         self._pauses = 0
-        self.may_be_ours = False
         self._process = os.getpid()
-        self._writing = new_lock()
         self._heartbeat: Heartbeat | None = None
         self.is_lost = False
 
@@ -113,10 +111,16 @@ class Claim:
         """The fencing token: larger than those of all earlier owners."""
         return self._seen.token
 
+    def is_about_same_item(self, other: Claim) -> bool:
+        """Tell whether two claims are about one item of one store."""
+        return self.key == other.key and (
+            self._store is other._store or self._store._location() == other._store._location()
+        )
+
     def is_in_force(self) -> bool:
         """Tell whether somebody else's claim is still there and hasn't expired."""
         found = self._store.get_item_if(
-            self._key,
+            self.key,
             condition=ANY_ETAG,
             expected_etag=self._etag,
             retrieve_value=IF_ETAG_CHANGED,
@@ -138,7 +142,7 @@ class Claim:
         mine = ClaimText(self._owner, self._seconds, self._seen.token + 1)
         self.may_be_ours = True
         outcome = self._store.set_item_if(
-            self._key,
+            self.key,
             value=mine.text(),
             condition=ETAG_IS_THE_SAME,
             expected_etag=self._etag,
@@ -151,10 +155,11 @@ class Claim:
         if expired:
             _LOG.warning(
                 "the lease %r had no heartbeat for %g seconds: taken over",
-                self._key,
+                self.key,
                 self._seen.seconds,
             )
-        self._etag, self._seen = outcome.resulting_etag, mine
+        self._seen = mine
+        self._etag = outcome.resulting_etag
         self.may_be_ours = True  # also if `release` was called meanwhile, in another thread
         return True
 
@@ -183,44 +188,48 @@ class Claim:
             return  # a forked child that goes on where its parent was
         if self._heartbeat is not None:
             self._heartbeat.stop()
-        if not self.may_be_ours:
-            return
-        with self._writing:
+        if self.may_be_ours:
             try:
                 self._give_up()
             except BackendError as error:
-                _LOG.warning("the lease %r can't be released: %r", self._key, error)
+                _LOG.warning("the lease %r can't be released: %r", self.key, error)
             else:
                 self.may_be_ours = False
 
+    def __del__(self) -> None:
+        # An interrupt came in the middle of `release`, or before it.
+        if self.may_be_ours:
+            self.release()
+
     def beat(self) -> bool:
         """Rewrite the item; False if it is somebody else's by now, or was released."""
-        with self._writing:
-            if self._heartbeat is not None and self._heartbeat.is_stopped:
-                return False
-            try:
-                outcome = self._store.set_item_if(
-                    self._key,
-                    value=self._seen.text(),
-                    condition=ETAG_IS_THE_SAME,
-                    expected_etag=self._etag,
-                    retrieve_value=NEVER_RETRIEVE,
-                )
-            except BackendError as error:
-                _LOG.warning("the lease %r can't be renewed now: %r", self._key, error)
-                return True
-            if not outcome.condition_was_satisfied:
-                _LOG.warning("the lease %r was taken over from this process", self._key)
-                self.is_lost = True
-                return False
+        try:
+            outcome = self._store.set_item_if(
+                self.key,
+                value=self._seen.text(),
+                condition=ETAG_IS_THE_SAME,
+                expected_etag=self._etag,
+                retrieve_value=NEVER_RETRIEVE,
+            )
+        except BackendError as error:
+            _LOG.warning("the lease %r can't be renewed now: %r", self.key, error)
+            return True
+        if outcome.condition_was_satisfied:
             self._etag = outcome.resulting_etag
             return True
+        if self._heartbeat is None or not self._heartbeat.is_stopped:
+            _LOG.warning("the lease %r was taken over from this process", self.key)
+            self.is_lost = True
+        return False
 
     def _give_up(self) -> None:
-        """Delete or free the item if it is ours, which an interrupted write leaves open."""
+        """Delete or free the item if it is ours.
+
+        A write that was interrupted, or a heartbeat that is under way, may have changed it.
+        """
         if self._change_if(self._etag) or self.is_lost:
             return
-        found = self._store.get_with_etag(self._key)
+        found = self._store.get_with_etag(self.key)
         if ClaimText.from_text(found.new_value, self._seconds).owner == self._owner:
             self._change_if(found.actual_etag)
 
@@ -229,12 +238,12 @@ class Claim:
             return False  # it is the version that was to be replaced
         if not self._keeps_token:
             outcome = self._store.discard_if(
-                self._key, condition=ETAG_IS_THE_SAME, expected_etag=etag
+                self.key, condition=ETAG_IS_THE_SAME, expected_etag=etag
             )
             return outcome.condition_was_satisfied
         freed = ClaimText("", self._seconds, self._seen.token)
         outcome = self._store.set_item_if(
-            self._key,
+            self.key,
             value=freed.text(),
             condition=ETAG_IS_THE_SAME,
             expected_etag=etag,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from persidict.core.base import PersiDict
 from persidict.core.errors import BackendError
 from persidict.core.flags import ITEM_NOT_AVAILABLE
 from persidict.core.keys import NonEmptySafeStrTuple
@@ -20,10 +20,9 @@ from persidict.wrappers._memoize.results import Results
 _LOG = logging.getLogger("persidict.wrappers")
 # No key of a result begins with it: in an encoded name, hexadecimal digits follow the sign.
 _LEASES = "=leases"
-# The leases that this thread or task holds while it computes: it would wait for itself.
-_held: ContextVar[tuple[tuple[PersiDict[Any], NonEmptySafeStrTuple], ...]] = ContextVar(
-    "persidict_held", default=()
-)
+# The claims that this thread or task holds while it computes: it would wait for itself. An
+# interrupt can leave one behind: it doesn't count any more once it is released or collected.
+_held: ContextVar[tuple[weakref.ref[Claim], ...]] = ContextVar("persidict_held", default=())
 
 
 class Call:
@@ -58,9 +57,9 @@ class Call:
                 self._find(or_stale=True)
             return None
         if claim is None:
-            self._validate_not_held(settings.lease_store)
             lease_key = NonEmptySafeStrTuple(_LEASES, self._key)
             claim = self._claim = Claim(settings.lease_store, lease_key, settings.lease)
+            _validate_not_held(claim)
         if not claim.take():
             return None if self._find(or_stale=True) else claim.pause()
         if self._find(or_stale=False):  # kept since it was missed
@@ -75,11 +74,11 @@ class Call:
     def computing(self) -> Iterator[None]:
         """Send heartbeats while the function runs."""
         self._results.misses.add()
-        lease_store = self._results.settings.lease_store
-        if self._claim is None or lease_store is None:
+        if self._claim is None:
             yield
             return
-        held = _held.set((*_held.get(), (lease_store, self._key)))
+        living = (one for one in _held.get() if one() is not None)
+        held = _held.set((*living, weakref.ref(self._claim)))
         try:
             self._claim.start_heartbeat()
             yield
@@ -129,10 +128,13 @@ class Call:
         """Tell whether this call is the one in this process that computes the next result."""
         return self._results.refreshing.setdefault(self._key, self) is self
 
-    def _validate_not_held(self, store: PersiDict[Any]) -> None:
-        for other, held in _held.get():
-            if held == self._key and (other is store or other._location() == store._location()):
-                raise RuntimeError(f"the computation of {self._key!r} asks for its own result")
+
+def _validate_not_held(claim: Claim) -> None:
+    """Raise ``RuntimeError`` if this thread or task computes what it is about to wait for."""
+    for reference in _held.get():
+        held = reference()
+        if held is not None and held.may_be_ours and held.is_about_same_item(claim):
+            raise RuntimeError(f"the computation of {claim.key[1:]} asks for its own result")
 
 
 def _unpacked(value: Any) -> Any:

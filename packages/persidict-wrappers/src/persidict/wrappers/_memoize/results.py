@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,7 +62,6 @@ class Results:
     misses: Count = field(default_factory=Count)
     # Keys whose stale results this process is replacing, where there are no leases.
     refreshing: dict[NonEmptySafeStrTuple, object] = field(default_factory=dict)
-    clock: Callable[[], float] = time.time
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -75,7 +73,7 @@ class Results:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         work_for(state.pop("main"))
-        self.__dict__.update(state, hits=Count(), misses=Count(), refreshing={}, clock=time.time)
+        self.__dict__.update(state, hits=Count(), misses=Count(), refreshing={})
 
     def invalidate(self, *args: Any, **kwargs: Any) -> bool:
         """Delete the result of a call with these arguments; tell whether there was one."""
@@ -138,7 +136,7 @@ class Results:
         if max_age is None:
             return Lookup(self.store[key], True, False, ITEM_NOT_AVAILABLE)
         value, stat = self.store._load(self.store._complete(key), None)
-        age = self.clock() - stat.timestamp
+        age = time.time() - stat.timestamp
         return Lookup(
             self.store._validate_class(value),
             is_current=age <= max_age,
