@@ -60,7 +60,7 @@ def interrupted(function, steps):
 
     def trace(frame, event, _):
         nonlocal left
-        if "persidict" not in frame.f_globals.get("__name__", ""):
+        if "persidict" not in frame.f_globals.get("__name__", "") or is_finalizing(frame):
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
@@ -78,6 +78,13 @@ def interrupted(function, steps):
     finally:
         sys.settrace(None)
     return False
+
+
+def is_finalizing(frame):
+    """Python swallows what a finalizer raises."""
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is not None
 
 
 @pytest.mark.skipif(sys.gettrace() is not None, reason="the debugger or coverage traces already")
