@@ -53,7 +53,7 @@ def test_tree():
     assert issubclass(DecodingError, BackendError)
     assert not issubclass(EncodingError, BackendError)
     assert "7 attempts" in str(ERRORS[1][0])
-    assert "'a', 'b'" in str(ERRORS[1][0])
+    assert "'a/b'" in str(ERRORS[1][0])
 
 
 def test_a_refused_change_says_what_refuses_it():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeAlias
 
@@ -20,6 +20,7 @@ from persidict.core.keys import (
     SafeStrTuple,
     trusted_key,
 )
+from persidict.core.parameters import HelpfulMeta
 from persidict.core.results import ETagValue, ValueType
 
 Expected: TypeAlias = ETagValue | ItemNotAvailableFlag | AnyETagFlag
@@ -64,7 +65,7 @@ class Location(NamedTuple):
     """Where in the store the items of this (sub-)dict are."""
 
 
-class Backend(ABC, Generic[ValueType]):
+class Backend(Generic[ValueType], metaclass=HelpfulMeta):
     """All that one part of the library calls on another's dict.
 
     A store implements the five primitives. The bulk forms below have defaults that are right

@@ -28,6 +28,7 @@ from persidict.core.keys import (
 from persidict.core.mapping import closable
 from persidict.core.notebook import NotebookViews
 from persidict.core.parameters import constructor_parameters
+from persidict.core.redaction import shown_params
 from persidict.core.results import ValueType
 
 _Default = TypeVar("_Default")
@@ -303,8 +304,8 @@ class PersiDict(
     __hash__ = None  # type: ignore[assignment]  # mutable
 
     def __repr__(self) -> str:
-        params = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({params})"
+        params = shown_params(self.get_params(), self._secret_params)
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in params)})"
 
     # IPython looks for it only up to the class that defines __repr__.
     _repr_pretty_ = NotebookViews._repr_pretty_

@@ -12,7 +12,7 @@ from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.errors import DecodingError, EncodingError
 from persidict.core.flags import VALUE_NOT_RETRIEVED, ValueNotRetrievedFlag
-from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
+from persidict.core.keys import NonEmptySafeStrTuple, shown_key, trusted_key
 from persidict.core.results import ETagValue, ValueType
 
 _NONCE_BYTES = 16
@@ -121,7 +121,7 @@ class BlobDict(PersiDict[ValueType]):
             raise
         except Exception as error:
             raise EncodingError(
-                f"the value for {self._shown(key)!r} can't be stored as "
+                f"the value for {shown_key(self._shown(key))} can't be stored as "
                 f"{self.serialization_format!r}: {_reason(error)}",
                 key=self._shown(key),
                 serialization_format=self.serialization_format,
@@ -140,7 +140,7 @@ class BlobDict(PersiDict[ValueType]):
         # Also a MemoryError: damaged bytes can ask for any amount of memory.
         except Exception as error:
             raise DecodingError(
-                f"the value of {self._shown(key)!r} can't be read as "
+                f"the value of {shown_key(self._shown(key))} can't be read as "
                 f"{self.serialization_format!r} from {self._where(key)}: {_reason(error)}",
                 backend=type(self).__name__,
                 operation="decode",

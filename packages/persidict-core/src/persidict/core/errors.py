@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from persidict.core.keys import shown_key
+
 
 class PersiDictError(Exception):
     """The base of all errors defined here."""
@@ -54,7 +56,9 @@ class ConcurrencyConflictError(PersiDictError, RuntimeError):
         self.attempts = attempts
 
     def __str__(self) -> str:
-        return f"{self.key!r} was changed by others during each of {self.attempts} attempts"
+        return (
+            f"{shown_key(self.key)} was changed by others during each of {self.attempts} attempts"
+        )
 
 
 class EncodingError(PersiDictError, TypeError):

@@ -11,6 +11,7 @@ from persidict.core.key_subclasses import KeyMeta, SubclassedKey, replace_in_bas
 
 # Deeper nesting is a mistake (or a list that contains itself), not a key.
 _MAX_NESTING = 100
+_MAX_SHOWN = 200
 
 
 class _FastMeta(KeyMeta):
@@ -214,6 +215,12 @@ def trusted_keys(above: tuple[str, ...], components: list[str]) -> Iterator[NonE
 def key_below(prefix: SafeStrTuple, key: NonEmptySafeStrTuple) -> NonEmptySafeStrTuple:
     """Return a complete key as users of the sub-dict at `prefix` know it: without the prefix."""
     return tuple.__new__(NonEmptySafeStrTuple, key[len(prefix) :]) if prefix else key
+
+
+def shown_key(key: Sequence[str]) -> str:
+    """Return a key as messages show it: ``'a/b'``, and no more than 200 characters."""
+    text = repr(key if isinstance(key, str) else "/".join(key))
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 4]}...'"
 
 
 def _joined(first: Sequence[str], second: PersiDictKey) -> SafeStrTuple:

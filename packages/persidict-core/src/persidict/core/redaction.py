@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Mapping
 from typing import Any
 
 _HIDDEN = "***"
@@ -46,6 +47,23 @@ def has_credentials(text: str) -> bool:
     return redacted(text) != text
 
 
+def shown_params(params: Mapping[str, Any], secret: Container[str] = ()) -> list[tuple[str, str]]:
+    """Return the names of arguments and their reprs, without credentials.
+
+    Args:
+        params: The arguments.
+        secret: The names of those whose values are not shown at all.
+    """
+    return [
+        (name, "..." if name in secret and value is not None else _shown_param(value))
+        for name, value in params.items()
+    ]
+
+
 def shown(value: Any) -> str:
     """Return the start of a value's repr, for messages, without credentials."""
     return _SECRET.sub(_HIDDEN, redacted(repr(value)))[:100]
+
+
+def _shown_param(value: Any) -> str:
+    return redacted(repr(value)) if isinstance(value, str) else repr(value)

@@ -13,6 +13,16 @@ Encoder: TypeAlias = Callable[[Any], bytes]
 Decoder: TypeAlias = Callable[[bytes], Any]
 
 _BUILT_IN = ("json", "pkl", "txt")
+_OTHER_NAMES = {
+    "json": "json",
+    "jsonl": "json",
+    "jsonpickle": "json",
+    "pkl": "pkl",
+    "pickle": "pkl",
+    "pck": "pkl",
+    "cloudpickle": "pkl",
+    "joblib": "pkl",
+}
 _registered: dict[str, _RegisteredCodec] = {}
 
 
@@ -56,9 +66,11 @@ def validate_format(serialization_format: object, base_class: type | None) -> No
     if name in ("pkl", "json") or name in _registered:
         return
     if base_class is None or not issubclass(base_class, str):
+        meant = _OTHER_NAMES.get(name.lower().strip("."))
+        hint = f" (did you mean {meant!r}?)" if meant else ""
         raise ValueError(
-            f"serialization_format {name!r} stores plain text, so base_class_for_values must be "
-            "str (for other values use 'pkl', 'json', or add the format with register_format)"
+            f"serialization_format {name!r}{hint} stores plain text, so base_class_for_values must "
+            "be str (for other values use 'pkl', 'json', or add the format with register_format)"
         )
 
 

@@ -10,7 +10,7 @@ from persidict.core._opening.class_names import class_named
 from persidict.core._opening.contract import StaysBehind, StoreGroup
 from persidict.core.backend import Backend
 from persidict.core.keys import SafeStrTuple
-from persidict.core.parameters import constructor_parameters
+from persidict.core.parameters import constructor_parameters, unknown_parameter
 
 # The keys of each object in a description, by the first of them, and the type of the first value.
 _KEYS = {
@@ -102,10 +102,7 @@ def _validate(description: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         )
     own = set(constructor_parameters(class_named(description["store"])))
     if unknown := sorted(given.keys() - needs - short - own):
-        raise TypeError(
-            f"{description['store']} has no parameter {', '.join(unknown)}; "
-            f"there are {', '.join(sorted(own | needs))}"
-        )
+        raise unknown_parameter(description["store"], unknown[0], own | needs)
 
 
 def _needs_of(value: Any, path: str, *, is_needed: bool = False) -> Iterator[str]:

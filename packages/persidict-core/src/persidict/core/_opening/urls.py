@@ -12,7 +12,7 @@ from persidict.core import _facade
 from persidict.core._codecs.registry import validate_format
 from persidict.core._opening.class_names import class_named
 from persidict.core.base import PersiDict
-from persidict.core.parameters import constructor_parameters
+from persidict.core.parameters import constructor_parameters, did_you_mean, unknown_parameter
 from persidict.core.redaction import names_user, shown
 
 # Two letters at least: one is a drive of Windows.
@@ -53,7 +53,7 @@ def open_url(target: str | os.PathLike[str], given: Mapping[str, Any]) -> PersiD
     params = _converted(address, allowed)
     given = {_FORMAT if name == "format" else name: value for name, value in given.items()}
     if unknown := [name for name in given if name not in allowed]:
-        raise TypeError(f"{name} has no parameter {unknown[0]!r}; there are {_listed(allowed)}")
+        raise unknown_parameter(name, unknown[0], allowed)
     params |= given
     if _FORMAT in params and "base_class_for_values" not in params and _is_text(params[_FORMAT]):
         params["base_class_for_values"] = str
@@ -160,7 +160,9 @@ def _converted(address: Address, annotations: dict[str, str]) -> dict[str, Any]:
                 for name, annotation in annotations.items()
                 if name not in address.place and _kinds(annotation)
             ]
-            raise ValueError(f"unknown parameter {name!r}; there are {_listed(allowed)}, format")
+            hint = did_you_mean(name, annotations)
+            listed = ", ".join(sorted(allowed))
+            raise ValueError(f"unknown parameter {name!r}{hint} (there are {listed}, format)")
         params[name] = _value(name, text, annotations[name])
     return params
 
@@ -193,7 +195,3 @@ def _is_text(serialization_format: Any) -> bool:
     except ValueError:
         return True
     return False
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(sorted(names))

@@ -11,7 +11,7 @@ from typing import Any
 
 from persidict.core.errors import BackendError
 from persidict.core.flags import ITEM_NOT_AVAILABLE
-from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.keys import NonEmptySafeStrTuple, shown_key
 from persidict.core.results import ETagIfExists
 from persidict.wrappers._coordination.claim import Claim
 from persidict.wrappers._memoize.outcomes import Awaited, Raised, awaitable
@@ -134,7 +134,8 @@ def _validate_not_held(claim: Claim) -> None:
     for reference in _held.get():
         held = reference()
         if held is not None and held.may_be_ours and held.is_about_same_item(claim):
-            raise RuntimeError(f"the computation of {claim.key[1:]} asks for its own result")
+            key = shown_key(claim.key[1:])
+            raise RuntimeError(f"the computation of {key} asks for its own result")
 
 
 def _unpacked(value: Any) -> Any:
