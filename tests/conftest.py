@@ -9,7 +9,7 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 PARTS = ("core", "file", "wrappers", "s3", "adapters")
 
-pytest_plugins = ["tests.support.s3_fixtures"]
+pytest_plugins = ["tests.support.confined", "tests.support.s3_fixtures"]
 
 
 def pytest_configure():

@@ -18,8 +18,8 @@ def root():
 
 
 @pytest.fixture(scope="session")
-def wheels(tmp_path_factory):
-    """Distribution name -> the paths inside its wheel."""
+def wheel_files(tmp_path_factory):
+    """Distribution name -> its wheel."""
     pytest.importorskip("hatchling")
     target = tmp_path_factory.mktemp("wheels")
     found = {}
@@ -31,7 +31,15 @@ def wheels(tmp_path_factory):
             check=True,
             capture_output=True,
         )
-        (wheel,) = (target / name).glob("*.whl")
+        (found[name],) = (target / name).glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="session")
+def wheels(wheel_files):
+    """Distribution name -> the paths inside its wheel."""
+    found = {}
+    for name, wheel in wheel_files.items():
         with zipfile.ZipFile(wheel) as archive:
             found[name] = archive.namelist()
     return found
