@@ -5,30 +5,39 @@ import sys
 import threading
 
 from persidict.file import FileDirDict
-from persidict.file.directory import Directory, DirectoryMaker
 
 
 def main(base, lock):
     if lock == "file":  # as on file systems that lock no directories
         import errno
+        import fcntl
 
-        from persidict.file import directory
+        flock = fcntl.flock
 
-        def refuse(descriptor):
-            raise OSError(errno.EINVAL, "no locks on directories")
+        def lock_files_only(descriptor, operation):
+            if os.path.isdir(f"/dev/fd/{descriptor}/."):
+                raise OSError(errno.EINVAL, "no locks on directories")
+            return flock(descriptor, operation)
 
-        directory.lock_directory = refuse
+        fcntl.flock = lock_files_only
     d = FileDirDict(base_dir=base, durable=False)
     d["a"] = 0
     locked, never = threading.Event(), threading.Event()
 
     def hold():
-        with Directory(base, [], DirectoryMaker(0o700, durable=False)) as root:
-            root.lock()
-            locked.set()
-            never.wait()
+        rename = os.rename
 
-    threading.Thread(target=hold, daemon=True).start()
+        def wait_first(*args, **kwargs):
+            if threading.current_thread() is thread:
+                locked.set()
+                never.wait()
+            return rename(*args, **kwargs)
+
+        os.rename = wait_first
+        d["a"] = "never"
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
     locked.wait()
     read, write = os.pipe()
     if os.fork():

@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 @pytest.mark.parametrize("foreign", ["", *FOREIGN])
 def test_names_together_are_what_they_are_alone(digest_len, head, foreign):
     layout = Layout("pkl", digest_len)
-    names = [layout.path((component,))[-1] for component in COMPONENTS]
+    names = [os.path.basename(layout.file((component,))) for component in COMPONENTS]
     if foreign:
         names += [f"{foreign}.pkl", f"{foreign}.json", f"{foreign}.PKL", foreign]
     entries = [Entry(name) for name in names]
@@ -62,7 +62,7 @@ def test_names_together_are_what_they_are_alone(digest_len, head, foreign):
         together = layout.files(head, entries)
         assert together == [entry for found in alone for entry in found]
     for entry, component in zip(together, layout.components(head, together), strict=True):
-        *directory, name = layout.path((component,))
+        _, *directory, name = layout.file((component,)).split(os.sep)
         assert name == entry.name
         assert directory == ([head + ","] if head else [])
 

@@ -12,6 +12,7 @@ import pytest
 
 from persidict import FileDirDict
 from persidict.file import scan
+from persidict.file.name_check import NameCheck
 from persidict.file.paths import Layout
 
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="other calls there")
@@ -114,11 +115,11 @@ def test_items_are_opened_once_each(filled, count):
     }
 
 
-def test_sub_dicts_are_found_in_one_directory(make, count):
+def test_sub_dicts_are_found_by_one_listing_of_each(make, count):
     d = make()
     d.update(((f"p{number % 7}", f"k{number}"), number) for number in range(70))
     found = {}
-    assert count(lambda: found.update(d.subdicts())) == {"scandir": 1}
+    assert count(lambda: found.update(d.subdicts())) == {"scandir": 8}
     assert set(found) == {f"p{number}" for number in range(7)}
 
 
@@ -154,7 +155,7 @@ def test_a_list_looks_at_few_entries_at_a_time(filled, monkeypatch):
 
     monkeypatch.setattr(Layout, "files", recording)
     assert len(filled) == 1200
-    assert max(sizes) <= scan._LARGEST_BATCH
+    assert max(sizes) <= scan._MAX_BATCH
     assert len(sizes) < 20
 
 
@@ -168,27 +169,27 @@ def test_opening_a_store_imports_little():
     modules = set(done.stdout.split())
     unwanted = {"lz4", "jsonpickle", "orjson", "joblib", "numpy", "pandas", "boto3", "asyncio"}
     assert not modules & (unwanted | {"inspect", "hashlib", "multiprocessing", "unittest"})
-    assert len([name for name in modules if name.startswith("persidict")]) < 45
+    assert len([name for name in modules if name.startswith("persidict")]) < 50
 
 
 def checked_by(monkeypatch):
     """Return a list that grows by the names that are checked."""
     checked = []
-    check = Layout._ours
+    check = NameCheck._items
     monkeypatch.setattr(
-        Layout, "_ours", lambda self, names: checked.extend(names) or check(self, names)
+        NameCheck, "_items", lambda self, names: checked.extend(names) or check(self, names)
     )
     return checked
 
 
 def test_what_is_remembered_of_names_is_bounded(make, monkeypatch):
-    monkeypatch.setattr("persidict.file.paths._MOST_CHECKED", 1000)
+    monkeypatch.setattr("persidict.file.name_check._MAX_CHECKED", 1000)
     d = make()
     d.update((f"k{number}", number) for number in range(700))
     for _ in range(3):
         assert len(d) == len(set(d)) == 700
-        remembered = sum(map(len, d._layout._checked))
-        assert remembered <= 1000 + scan._LARGEST_BATCH * len("k123_abcd.pkl/")
+        remembered = sum(map(len, d._layout._check._checked))
+        assert remembered <= 1000 + scan._MAX_BATCH * len("k123_abcd.pkl/")
 
 
 def test_names_are_checked_again_where_a_listing_has_changed(filled, base, monkeypatch):

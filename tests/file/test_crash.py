@@ -239,7 +239,7 @@ def test_the_file_of_a_living_writer_stays(make, leftovers, monkeypatch):
 def test_files_from_other_hosts_are_dead_when_they_are_old(make, leftovers, monkeypatch):
     make()["a"] = 1
     for host in ("00000001", "00000002"):
-        monkeypatch.setattr("persidict.file.pending_file._host", lambda host=host: host)
+        monkeypatch.setattr("persidict.file.pending_file.host", lambda host=host: host)
         die_before_commit(make, monkeypatch)
     monkeypatch.undo()
     old, young = leftovers()

@@ -12,9 +12,9 @@ import pytest
 def test_what_dead_writers_left_behind(base, make, caplog):
     make()["a"] = 1
     script = (
-        "import os, sys; from persidict.file.pending_file import TemporaryFile, DirectoryMaker;"
-        "t = TemporaryFile(sys.argv[1], [b'x'], DirectoryMaker(0o700, durable=False), 0o600,"
-        " durable=False); print(t.path, flush=True); os._exit(1)"
+        "import os, sys; from persidict import FileDirDict;"
+        "os.link = lambda path, *_, **__: (print(path, flush=True), os._exit(1));"
+        "FileDirDict(base_dir=sys.argv[1])['never'] = 1"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(base)], stdout=subprocess.PIPE, text=True, check=False
@@ -26,4 +26,4 @@ def test_what_dead_writers_left_behind(base, make, caplog):
     assert not os.path.exists(path)
     (record,) = caplog.records
     assert record.name == "persidict.file"
-    assert record.getMessage() == f"deleted {path}, which a writer that died left behind"
+    assert record.getMessage() == f"deleted {path}, which is no longer needed"

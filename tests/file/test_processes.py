@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from persidict import ITEM_NOT_AVAILABLE, BackendError, FileDirDict, LocalDict, describe
-from persidict.file import directory
+from persidict.file.held import holders
 from tests.file import pool_jobs
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -136,27 +136,34 @@ def test_a_child_forked_in_the_middle_of_a_write_survives_its_parent(tmp_path, l
 def test_unlocking_is_not_left_to_the_children(tmp_path, monkeypatch):
     """On a file system that locks no directories, a child may have the locked file open."""
 
-    def refuse(descriptor):
-        raise OSError(errno.EINVAL, "no locks on directories")
+    import fcntl
 
-    monkeypatch.setattr(directory, "lock_directory", refuse)
+    flock = fcntl.flock
+
+    def lock_files_only(descriptor, operation):
+        if os.path.isdir(f"/dev/fd/{descriptor}/."):
+            raise OSError(errno.EINVAL, "no locks on directories")
+        return flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_files_only)
     d = FileDirDict(base_dir=tmp_path, durable=False)
     read, write = os.pipe()
     children = []
-    lock_file = directory.lock_file
 
-    def fork_first(descriptor):
-        child = os.fork()  # between opening and locking: this child knows nothing of it
+    def fork_first(descriptor, operation):
+        if operation != fcntl.LOCK_EX or os.path.isdir(f"/dev/fd/{descriptor}/."):
+            return lock_files_only(descriptor, operation)
+        child = os.fork()  # between opening and locking
         if child == 0:
             os.close(write)
             os.read(read, 1)
             os._exit(0)
         children.append(child)
-        return lock_file(descriptor)
+        return flock(descriptor, operation)
 
-    monkeypatch.setattr(directory, "lock_file", fork_first)
+    monkeypatch.setattr(fcntl, "flock", fork_first)
     d["a"] = 1
-    monkeypatch.setattr(directory, "lock_file", lock_file)
+    monkeypatch.setattr(fcntl, "flock", lock_files_only)
     d["a"] = 2
     os.close(write)
     os.close(read)
@@ -166,16 +173,16 @@ def test_unlocking_is_not_left_to_the_children(tmp_path, monkeypatch):
 
 @needs_fork
 def test_locks_that_fail_are_forgotten(tmp_path, monkeypatch):
-    from persidict.file import locks
+    import fcntl
 
     def refuse(descriptor, how):
         raise OSError(errno.EIO, "the disk is gone")
 
     d = FileDirDict(base_dir=tmp_path, durable=False)
-    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(BackendError, match="the disk is gone"):
         d["a"] = 1
-    assert locks._locked == set()
+    assert holders == {}
 
 
 def test_one_handle_in_many_tasks(tmp_path):

@@ -35,7 +35,18 @@ def test_a_subclass_sees_every_write(recording, size):
     assert all(found == value for found in recording.values())
 
 
-def test_a_large_value_comes_in_pieces_that_nobody_joins(recording):
+def test_a_subclass_is_given_bytes(recording):
     recording["a"] = os.urandom(1_000_000)
     [(_, data)] = recording.given
+    assert isinstance(data, bytes)
+
+
+def test_a_subclass_that_takes_pieces_is_given_them(tmp_path):
+    class Pieces(Recording):
+        _takes_pieces = True
+
+    d = Pieces(base_dir=tmp_path)
+    d.given = []
+    d["a"] = os.urandom(1_000_000)
+    [(_, data)] = d.given
     assert isinstance(data, list)

@@ -1,5 +1,6 @@
 """Errors that other systems give, or races that are rarely lost."""
 
+import errno
 import importlib.util
 import os
 import sys
@@ -8,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from persidict import BackendError
-from persidict.file.directory import replace_shared
-from persidict.file.pending_file import _runs
+from persidict.file.folder import _runs
+from persidict.file.held import holders
 from persidict.file.stats import EntryStat
+from persidict.file.windows import replace_shared
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other calls")
 
@@ -74,7 +76,7 @@ def test_an_item_that_vanishes_after_it_was_listed(tmp_path):
 @POSIX_ONLY
 def test_a_process_of_somebody_else_runs(monkeypatch):
     def kill(_pid, _signal):
-        raise PermissionError
+        raise PermissionError(errno.EPERM, "not yours")
 
     monkeypatch.setattr(os, "kill", kill)
     assert _runs(1)
@@ -82,39 +84,39 @@ def test_a_process_of_somebody_else_runs(monkeypatch):
 
 def test_a_python_without_its_own_md5(monkeypatch):
     """The names of files are the same."""
-    from persidict.file import paths
+    from persidict.file import name_check
 
-    spec = importlib.util.spec_from_file_location("paths_without_md5", paths.__file__)
+    spec = importlib.util.spec_from_file_location("check_without_md5", name_check.__file__)
     other = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "_md5", None)
     spec.loader.exec_module(other)
-    keys = [("a",), ("b", "c"), ("x" * 250,)]
-    for length in (0, 4, 26):
-        mine, theirs = paths.Layout("pkl", length), other.Layout("pkl", length)
-        assert [mine.path(key) for key in keys] == [theirs.path(key) for key in keys]
+    for data in (b"a", b"B", b"x" * 250):
+        assert other.md5(data).digest() == name_check.md5(data).digest()
 
 
 @POSIX_ONLY
-def test_a_child_with_the_pid_of_its_parent_names_its_files_differently(monkeypatch, tmp_path):
+def test_a_child_with_the_pid_of_its_parent_names_its_files_differently(make, monkeypatch):
     """As the first process of a container in a container has."""
-    from persidict.file import pending_file as temporary
+    names, link = [], os.link
 
-    monkeypatch.setattr(os, "getpid", lambda: 1)
-    temporary._beginning.clear()
-    before = temporary._unused_name()
+    def named(path, *args, **kwargs):
+        names.append(os.path.basename(path))
+        link(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "link", named)
+    d = make()
+    d["a"] = 1
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(write, temporary._unused_name().encode())
+        d["b"] = 1
+        os.write(write, names[-1].encode())
         os._exit(0)
     os.waitpid(child, 0)
     theirs = os.read(read, 1000).decode()
     for descriptor in (read, write):
         os.close(descriptor)
-    start = len("00000000-1-")
-    assert theirs[:start] == before[:start]
-    assert theirs[start : start + 16] != before[start : start + 16]
-    temporary._beginning.clear()
+    assert names[0].split("-")[2][:16] != theirs.split("-")[2][:16]
 
 
 @POSIX_ONLY
@@ -122,21 +124,19 @@ def test_a_lock_that_can_not_be_unlocked_is_forgotten(make, monkeypatch):
     """A child of a fork closes what is known as locked, and the number may be another file's."""
     import fcntl
 
-    from persidict.file import locks
-
     d = make()
     d["a"] = 1
     flock = fcntl.flock
 
     def no_unlocking(descriptor, operation):
         if operation == fcntl.LOCK_UN:
-            raise OSError("no")
+            raise OSError(errno.EIO, "no")
         flock(descriptor, operation)
 
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", no_unlocking)
         with pytest.raises(BackendError):
             d["a"] = 2
-    assert locks._locked == set()
+    assert holders == {}
     d["a"] = 3
     assert d["a"] == 3

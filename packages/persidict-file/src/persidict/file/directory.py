@@ -1,6 +1,6 @@
-"""A directory held open: what happens in it is bound to it, not to a path that others change.
+"""A directory of a store, held open: a change is bound to it, not to a path that others change.
 
-Where the system can't do that (Windows), the same by paths.
+Where the system can't hold directories open (Windows), the same is done by paths.
 """
 
 from __future__ import annotations
@@ -11,89 +11,95 @@ import stat
 import sys
 import time
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+from functools import partial
+from threading import get_ident
 
-from persidict.file.locks import lock_directory, lock_file, unlock
+from persidict.file.held import Held, holders
+from persidict.file.locks import (
+    LOCK_NAME,
+    NO_DIRECTORY_LOCKS,
+    lock_file_in,
+    lock_inside,
+    release,
+    widen,
+)
+from persidict.file.system_errors import raise_foreign
+from persidict.file.windows import refuse_links, replace_shared, unlink_shared
+
+if sys.platform != "win32":
+    import fcntl
 
 BY_DESCRIPTOR = sys.platform != "win32"
-# What file systems answer that can't lock a directory (NFS wants a file open for writing).
-_NO_DIRECTORY_LOCKS = {errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOTSUP, errno.EISDIR}
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
-LOCK_NAME = "+lock"
-_JUNCTION = 0xA0000003  # stat.IO_REPARSE_TAG_MOUNT_POINT, which only Windows has
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+_NO_FULL_FSYNC = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
 # Nanoseconds; FAT counts in two seconds, most others in milliseconds.
-_LONGEST_TICK = 2 * 10**9
-_MOST_SETTLED = 4096
-_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+LONGEST_TICK = 2 * 10**9
+_MAX_SYNCED = 4096
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_ROOT = (os.O_RDONLY | getattr(os, "O_DIRECTORY", 0),)
+_BELOW = (_ROOT[0] | NO_FOLLOW,)
 
 
 class Directory:
     """One directory of a store.
 
     Args:
+        held: Gets the descriptors.
         root: The store's base directory.
         names: The directories below it that lead to this one; no symlink among them is followed.
-        make: Makes directories that are missing, or is None if they may be.
+        maker: Creates directories that are missing; None: raise ``FileNotFoundError``.
     """
 
-    def __init__(self, root: str, names: list[str], make: DirectoryMaker | None) -> None:
-        self._root, self._names = root, names
-        self._locked = -1
-        # A name in here is given to the system as `_start + name`, below the descriptor if any.
+    def __init__(
+        self, held: Held, root: str, names: list[str], maker: DirectoryMaker | None
+    ) -> None:
+        self._held, self._root, self._names = held, root, names
+        # A name in here is given to the system as `_start + name`, relative to `_fd` if any.
         self._start = ""
         self._fd: int | None = None
-        if BY_DESCRIPTOR:
-            self._fd = _open_root(root, make)
-            for name in names:
-                self._fd = _open_below(self._fd, name, make)
+        if not BY_DESCRIPTOR:
+            self._start = os.path.join(self.path, "")
+            refuse_links(root, names)
+            if not os.path.isdir(self.path):
+                if maker is None:
+                    raise FileNotFoundError(errno.ENOENT, "no such directory", self.path)
+                maker.create(self.path)
             return
-        self._start = os.path.join(self.path, "")
-        _refuse_links(root, names)
-        if not os.path.isdir(self.path):
-            if make is None:
-                raise FileNotFoundError(errno.ENOENT, "no such directory", self.path)
-            make.path(self.path)
+        opened = held.descriptors
+        if maker is None:
+            opened += map(os.open, (root,), _ROOT)
+            for name in names:
+                opened += map(partial(os.open, dir_fd=opened[-1]), (name,), _BELOW)
+                for _ in map(os.close, map(opened.pop, (-2,))):  # see `Held.close_descriptors`
+                    pass
+        else:
+            maker.open(held, root, names)
+        self._fd = opened[-1]
 
     @property
     def path(self) -> str:
         """Where it is, or was when it was opened."""
         return os.path.join(self._root, *self._names)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-
-    def regular(self, name: str) -> os.stat_result | None:
+    def stat_file(self, name: str) -> os.stat_result | None:
         """Return the stat of a file, None if there is none (or something else than a file)."""
         try:
             info = os.stat(self._start + name, dir_fd=self._fd)
-        except FileNotFoundError:
-            return None
         except OSError as error:
-            if error.errno == errno.ELOOP:
-                return None  # a symlink to itself
+            if error.errno in (errno.ENOENT, errno.ELOOP):
+                return None  # nothing, or a symlink to itself
             raise
         return info if stat.S_ISREG(info.st_mode) else None
 
-    def occupied(self, name: str) -> bool:
-        """Tell whether the name is taken by something else than a file or a symlink to one."""
-        if self.regular(name) is not None:
-            return False
+    def is_taken(self, name: str) -> bool:
+        """Tell whether something has the name that is neither a file nor a symlink to nowhere."""
         try:
-            os.stat(self._start + name, dir_fd=self._fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
+            os.stat(self._start + name, dir_fd=self._fd)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):
+                return False
+            raise
+        return self.stat_file(name) is None
 
     def replace(self, source: str, name: str) -> None:
         """Move a file from a path to a name in here, over what has that name."""
@@ -106,8 +112,11 @@ class Directory:
         """Move a file from a path to a name in here; ``FileExistsError`` if it is taken.
 
         Atomic by itself where the file system has hard links (also over NFS, and against
-        writers that know no locks); elsewhere by the lock that the caller holds.
+        writers that take no locks); elsewhere by the lock that the caller holds.
         """
+        if self._fd is None and sys.platform == "win32":
+            os.rename(source, self._start + name)
+            return
         try:
             os.link(source, self._start + name, dst_dir_fd=self._fd)
         except OSError as error:
@@ -116,19 +125,41 @@ class Directory:
         else:
             os.unlink(source)
             return
-        if self.regular(name) is not None or self.occupied(name):
-            raise FileExistsError(errno.EEXIST, "the name is taken", name)
-        self.replace(source, name)
+        try:
+            os.stat(self._start + name, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError as error:
+            raise_foreign(error)
+            self.replace(source, name)
+            return
+        raise FileExistsError(errno.EEXIST, "the name is taken", name)
+
+    def link_to(self, name: str, path: str) -> bool:
+        """Give a file in here a second name, a path; False where the file system has no links."""
+        try:
+            os.link(self._start + name, path, src_dir_fd=self._fd)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            return False
+        return True
+
+    def move_to(self, name: str, path: str) -> None:
+        """Move a file in here to a path."""
+        os.rename(self._start + name, path, src_dir_fd=self._fd)
 
     def unlink(self, name: str) -> None:
         """Delete a file."""
-        os.unlink(self._start + name, dir_fd=self._fd)
+        if self._fd is None:
+            unlink_shared(self._start + name)
+        else:
+            os.unlink(name, dir_fd=self._fd)
 
     def remove_empty(self, name: str) -> bool:
         """Remove a directory in here, and tell whether it was there and empty."""
         try:
             os.rmdir(self._start + name, dir_fd=self._fd)
-        except OSError:
+        except OSError as error:
+            raise_foreign(error)
             return False
         return True
 
@@ -140,166 +171,168 @@ class Directory:
     def lock(self) -> None:
         """Keep other threads and processes out until `unlock`.
 
+        An operation that has interrupted another one in the same thread gets in at once.
+
         Raises:
-            OSError: The file system offers no locks at all.
+            OSError: The file system offers no locks at all, or see `lock_inside`.
         """
-        if self._fd is not None:
+        held, thread = self._held, get_ident()
+        held.directory = self.path if self._fd is None else self._fd
+        held.lock, held.is_disturbed, held.committing = self._fd, False, None
+        held.outer = holders.get(thread)
+        held.unlock = self.unlock
+        holders[thread] = held
+        if held.outer is not None:
+            held.lock = None
+            lock_inside(held, self._start)
+            return
+        if self._fd is not None and sys.platform != "win32":
             try:
-                lock_directory(self._fd)
+                fcntl.flock(self._fd, fcntl.LOCK_EX)
             except OSError as error:
-                if error.errno not in _NO_DIRECTORY_LOCKS:
+                if error.errno not in NO_DIRECTORY_LOCKS:
                     raise
             else:
-                self._locked = self._fd
                 return
-        flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
-        file = os.open(self._start + LOCK_NAME, flags, 0o666, dir_fd=self._fd)
-        try:
-            lock_file(file)
-        except BaseException:
-            os.close(file)
-            raise
-        self._locked = file
+        held.lock = None
+        lock_file_in(held, self._start, deadline=None)
 
     def unlock(self) -> None:
         """Let others in again."""
+        held = self._held
         try:
-            unlock(self._locked)
+            if held.lock is not None and self._fd is not None and sys.platform != "win32":
+                # Not by closing alone, for a forked child may share the description.
+                fcntl.flock(held.lock, fcntl.LOCK_UN)
+            elif held.lock is not None:
+                release(held.lock)
         finally:
-            if self._locked != self._fd:
-                os.close(self._locked)
+            held.lock = held.committing = None
+            if held.outer is None:
+                holders.pop(get_ident(), None)
+            else:
+                holders[get_ident()] = held.outer
+            held.unlock = None
+
+    def has_lock_file(self) -> bool:
+        """Tell whether a file in it is locked, because directories can't be."""
+        return self._held.lock is not None and self._held.lock != self._fd
+
+    def remove_lock_file(self) -> None:
+        """Delete the lock file of a directory that has nothing else; it must be locked."""
+        held = self._held
+        if not self.has_lock_file():
+            return
+        if os.listdir(self.path if self._fd is None else self._fd) != [LOCK_NAME]:
+            return
+        if self._fd is None:  # an open file can't be deleted there
+            self.unlock()
+            held.close_descriptors(len(held.descriptors) - 1)
+        with suppress(FileNotFoundError, PermissionError):
+            self.unlink(LOCK_NAME)
 
 
 class DirectoryMaker:
-    """Makes directories with a mode, and sees that those on the way to an item survive.
+    """Creates directories with a mode, and flushes those that lead to an item.
 
-    That a directory is there does not say that its name is on the disk: whoever made it may
-    have died before syncing, or not sync at all.
+    That a directory exists does not mean that its name is on the disk: its creator may have died
+    before flushing it, or may not flush at all.
+
+    Args:
+        mode: Permission bits of new directories, whatever the umask takes away.
+        durable: Whether anything is flushed.
     """
 
     def __init__(self, mode: int, *, durable: bool) -> None:
-        self._mode = mode
+        self.mode = mode
         self.durable = durable and BY_DESCRIPTOR
-        self.is_root_settled = not self.durable
-        # Directories whose entries are all on the disk as long as their time is this one.
-        self._settled: dict[tuple[int, int], int] = {}
+        self.is_root_synced = not self.durable
+        # Modification times at which the entries of directories were all on the disk.
+        self._synced: dict[tuple[int, int], int] = {}
 
-    def path(self, path: str) -> None:
-        """Make a directory and its parents."""
-        self.is_root_settled = not self.durable
+    def create(self, path: str) -> None:
+        """Create a directory and its parents."""
+        self.is_root_synced = not self.durable
         parent = os.path.dirname(path)
         if parent != path and not os.path.isdir(parent):
-            self.path(parent)
-        with suppress(FileExistsError):
-            os.mkdir(path, self._mode)
+            self.create(parent)
+        try:
+            os.mkdir(path, self.mode)
+        except FileExistsError as error:
+            raise_foreign(error)
+        else:
+            if os.stat(path).st_mode & self.mode != self.mode:
+                os.chmod(path, os.stat(path).st_mode & 0o7777 | self.mode)
 
-    def below(self, descriptor: int, name: str) -> None:
-        """Make one directory in an open one."""
-        with suppress(FileExistsError):
-            os.mkdir(name, self._mode, dir_fd=descriptor)
+    def open(self, held: Held, root: str, names: list[str]) -> None:
+        """Open a directory below the root, and create and flush what leads to it if need be."""
+        opened = held.descriptors
+        try:
+            opened += map(os.open, (root,), _ROOT)
+        except FileNotFoundError as error:
+            raise_foreign(error)
+            self.create(root)
+            opened += map(os.open, (root,), _ROOT)
+        if not self.is_root_synced:
+            self.ensure_root_synced(held, root)
+        for name in names:
+            opener = partial(os.open, dir_fd=opened[-1])
+            try:
+                opened += map(opener, (name,), _BELOW)
+            except OSError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+                try:
+                    os.mkdir(name, self.mode, dir_fd=opened[-1])
+                except FileExistsError as exists:
+                    raise_foreign(exists)
+                opened += map(opener, (name,), _BELOW)
+                if os.fstat(opened[-1]).st_mode & self.mode != self.mode:
+                    widen(opened[-1], self.mode)
+            if self.durable:
+                self.ensure_synced(opened[-2])
+            for _ in map(os.close, map(opened.pop, (-2,))):
+                pass
 
-    def settle(self, descriptor: int) -> None:
-        """Bring the entries of an open directory to the disk, if they aren't surely there."""
+    def ensure_synced(self, descriptor: int) -> None:
+        """Flush the entries of an open directory, unless they are surely on the disk."""
         info = os.fstat(descriptor)
         identity = info.st_dev, info.st_ino
-        if self._settled.get(identity) == info.st_mtime_ns:
+        if self._synced.get(identity) == info.st_mtime_ns:
             return
         sync(descriptor)
         # Changes within one tick of the file system's clock share their time.
-        if time.time_ns() - info.st_mtime_ns > _LONGEST_TICK:
-            if len(self._settled) >= _MOST_SETTLED:
-                self._settled.clear()
-            self._settled[identity] = info.st_mtime_ns
+        if time.time_ns() - info.st_mtime_ns > LONGEST_TICK:
+            if len(self._synced) >= _MAX_SYNCED:
+                self._synced.clear()
+            self._synced[identity] = info.st_mtime_ns
 
-    def settle_root(self, root: str) -> None:
-        """Do so with the directories that lead to the root on its file system."""
+    def ensure_root_synced(self, held: Held, root: str) -> None:
+        """Flush the directories that lead to the root on its file system."""
         path, device = root, os.stat(root).st_dev
         while (parent := os.path.dirname(path)) != path:
             if os.stat(parent).st_dev != device:
                 break
             path = parent
             try:
-                descriptor = os.open(path, os.O_RDONLY)
-            except PermissionError:
+                held.descriptors += map(os.open, (path,), (os.O_RDONLY,))
+            except PermissionError as error:
+                raise_foreign(error)
                 continue  # then it is not ours, and was there before
-            try:
-                sync(descriptor)
-            finally:
-                os.close(descriptor)
-        self.is_root_settled = True
+            sync(held.descriptors[-1])
+            held.close_descriptors(len(held.descriptors) - 1)
+        self.is_root_synced = True
 
 
 def sync(descriptor: int) -> None:
     """Flush a file or directory to the disk itself."""
     if sys.platform == "darwin":
-        import fcntl
-
-        # macOS's fsync stops at the drive's cache (man 2 fsync).
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(descriptor)
-
-
-def replace_shared(source: str, target: str) -> None:
-    """Replace a file on Windows, where that fails while somebody has it open for a moment."""
-    deadline = time.monotonic() + 10
-    while True:
+        # macOS's fsync stops at the drive's cache (man 2 fsync); not every volume can do more.
         try:
-            os.replace(source, target)
-        except PermissionError:
-            if time.monotonic() > deadline:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        except OSError as error:
+            if error.errno not in _NO_FULL_FSYNC:
                 raise
-            time.sleep(0.001)
         else:
             return
-
-
-def _refuse_links(root: str, names: list[str]) -> None:
-    """Refuse what Windows would follow: symlinks and junctions on the way to a directory."""
-    path = root
-    for name in names:
-        path = os.path.join(path, name)
-        try:
-            info = os.lstat(path)
-        except OSError:
-            return  # it will be made, or said to be missing
-        if stat.S_ISLNK(info.st_mode) or getattr(info, "st_reparse_tag", 0) == _JUNCTION:
-            raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", path)
-
-
-def _open_root(root: str, make: DirectoryMaker | None) -> int:
-    try:
-        descriptor = os.open(root, _DIRECTORY)
-    except FileNotFoundError:
-        if make is None:
-            raise
-        make.path(root)
-        descriptor = os.open(root, _DIRECTORY)
-    if make is not None and not make.is_root_settled:
-        try:
-            make.settle_root(root)
-        except BaseException:
-            os.close(descriptor)
-            raise
-    return descriptor
-
-
-def _open_below(above: int, name: str, make: DirectoryMaker | None) -> int:
-    """Open a directory in an open one, which is closed in any case."""
-    try:
-        try:
-            below = os.open(name, _DIRECTORY | NO_FOLLOW, dir_fd=above)
-        except FileNotFoundError:
-            if make is None:
-                raise
-            make.below(above, name)
-            below = os.open(name, _DIRECTORY | NO_FOLLOW, dir_fd=above)
-        if make is not None and make.durable:
-            try:
-                make.settle(above)
-            except BaseException:
-                os.close(below)
-                raise
-    finally:
-        os.close(above)
-    return below
+    os.fsync(descriptor)

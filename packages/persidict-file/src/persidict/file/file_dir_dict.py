@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 from persidict.core._codecs.signing import SigningKey
-from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
+from persidict.core.backend import Expected, Location, StatLike
 from persidict.core.blobs import BlobDict, Pieces
 from persidict.core.errors import BackendError
-from persidict.core.flags import (
-    ANY_ETAG,
-    ITEM_NOT_AVAILABLE,
-    AnyETagFlag,
-    ItemNotAvailableFlag,
-)
+from persidict.core.flags import ANY_ETAG, AnyETagFlag
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
 from persidict.core.results import ETagValue, ValueType
-from persidict.file.deleting import (
-    erase_if_file,
-    erase_listed,
-    erase_names,
-    is_removed,
-    remove_empty,
-)
-from persidict.file.directory import BY_DESCRIPTOR, Directory, DirectoryMaker
+from persidict.file.directory import DirectoryMaker
+from persidict.file.erase import erase_file, erase_names, is_removed
+from persidict.file.folder import Folder
+from persidict.file.held import holding
 from persidict.file.parameters import (
-    absolute,
-    check_digest_len,
-    check_dir_mode,
-    check_format_length,
+    MAX_PATH,
+    validate_digest_len,
+    validate_dir_mode,
+    validate_format_length,
+    validated_root,
 )
 from persidict.file.paths import Layout
-from persidict.file.pending_file import TemporaryFile, sweep
+from persidict.file.pending_file import require_version, write
+from persidict.file.read import is_absent, read_version
 from persidict.file.scan import directories_below, first_components, items_below
 from persidict.file.stats import EntryStat, FileStat
+from persidict.file.system_errors import raise_foreign
 
-# Without O_NONBLOCK, opening a FIFO would wait for a writer.
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-# What opening a socket gives, or, on Windows, a directory.
-_NO_FILE = {errno.ENXIO, errno.EOPNOTSUPP, errno.EACCES}
 _MAX_DIGEST_LEN = 26
-# How often a directory may be removed as empty before a file gets into it.
-_MAX_REMOVALS = 1000
+_MAX_SHOWN = 200
 
 
 class FileDirDict(BlobDict[ValueType]):
@@ -56,18 +45,19 @@ class FileDirDict(BlobDict[ValueType]):
     Conditional operations are atomic between all threads and processes of the machine.
 
     Args:
-        base_dir: Where the files are; made on the first write.
+        base_dir: Where the files are; created by the first write.
         serialization_format: ``"pkl"`` (any object; reading runs code, so read only stores that
             you trust), ``"json"``, or any other safe name for plain text.
         append_only: Refuse every change and deletion of an existing item.
         digest_len: Characters of its digest that follow each component, 0 to 26. With 0, keys
-            that differ only in case collide on file systems without case.
+            that differ only in case collide on file systems without case, and files that other
+            programs create may pass for items.
         base_class_for_values: Refuse values that are not instances of this class.
         durable: Flush file and directory to the disk before a write or deletion returns, so
             that it survives a power loss. False is several times faster, and as safe against
             the death of processes.
-        dir_mode: Permission bits of the directories it makes; files get those of them that
-            make sense for files. The default makes new stores private to the user.
+        dir_mode: Permission bits of new directories, whatever the umask is; new files get those
+            of them that make sense for files. The default makes new stores private to the user.
         signing_key: A secret of at least 16 bytes, or several: every value is signed with the
             first, and refused before it is decoded unless one of them has signed it for its key
             and format. None: no signatures.
@@ -77,11 +67,16 @@ class FileDirDict(BlobDict[ValueType]):
             uncompressed, and refused when they are read. None: no bound.
 
     Raises:
-        ValueError: `base_dir` is empty or no directory, or `digest_len` is out of range.
+        ValueError: `base_dir` is empty or no directory, or `digest_len` is out of range. From a
+            write: the path of the item would be longer than the system allows.
         BackendError: From any operation: the file system refused; ``__cause__`` says why.
 
     Notes:
         Foreign files in `base_dir` are ignored and never touched.
+
+        A signal handler or a finalizer may use the store at any time. It gets a `BackendError` if
+        it interrupts, in the same thread, the very moment at which an item of the same directory
+        changes.
 
     Example:
         >>> import tempfile
@@ -92,6 +87,11 @@ class FileDirDict(BlobDict[ValueType]):
     """
 
     _takes_pieces: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_put" in vars(cls) and "_takes_pieces" not in vars(cls):
+            cls._takes_pieces = False  # a `_put` of another author takes bytes
 
     def __init__(
         self,
@@ -115,16 +115,19 @@ class FileDirDict(BlobDict[ValueType]):
             object_tags=object_tags,
             max_inflated_bytes=max_inflated_bytes,
         )
-        check_format_length(serialization_format)
-        check_digest_len(digest_len)
-        check_dir_mode(dir_mode)
-        self._root = absolute(base_dir)
+        validate_format_length(serialization_format)
+        validate_digest_len(digest_len)
+        validate_dir_mode(dir_mode)
+        self._root = validated_root(base_dir)
         self.digest_len = digest_len
         self.durable = bool(durable)
         self.dir_mode = dir_mode
+        # What comes before a path of the layout, which begins with a separator.
+        self._start = self._root.rstrip(os.sep)
+        self._max_path = MAX_PATH - len(os.fsencode(self._start))
         self._layout = Layout(serialization_format, min(digest_len, _MAX_DIGEST_LEN))
-        self._make = DirectoryMaker(dir_mode, durable=self.durable)
-        self._swept: list[bool] = []  # shared by all sub-dicts
+        # Shared by all sub-dicts.
+        self._folder = Folder(self._root, DirectoryMaker(dir_mode, durable=self.durable))
 
     @property
     def base_dir(self) -> str:
@@ -132,138 +135,73 @@ class FileDirDict(BlobDict[ValueType]):
         return self._directory(self._prefix)
 
     def _stat(self, key: NonEmptySafeStrTuple) -> FileStat:
+        path = self._start + self._layout.file(key)
         try:
-            info = os.stat(self._where(key))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise KeyError(key) from error
+            info = os.stat(path)
         except OSError as error:
-            if _is_no_file(self._where(key), error):
-                raise KeyError(key) from error
-            raise self._failure("look up", key, error) from error
+            raise self._missing_or_failure("look up", key, error) from error
         if not stat.S_ISREG(info.st_mode):
             raise KeyError(key)
-        return FileStat(info)
+        return FileStat((info,))
 
     def _get(
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
     ) -> tuple[bytes | None, FileStat]:
-        return self._get_from(self._where(key), key, known)
-
-    def _get_from(
-        self, path: str, key: NonEmptySafeStrTuple, known: ETagValue | None
-    ) -> tuple[bytes | None, FileStat]:
         try:
-            descriptor = os.open(path, _READ)
-            try:
-                info = os.fstat(descriptor)
-                if not stat.S_ISREG(info.st_mode):
-                    raise KeyError(key)
-                found = FileStat(info)
-                if known is not None and found.etag == known:
-                    return None, found
-                return _read(descriptor, info.st_size), found
-            finally:
-                os.close(descriptor)
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise KeyError(key) from error
+            return read_version(self._start + self._layout.file(key), known)
         except OSError as error:
-            if _is_no_file(path, error):
-                raise KeyError(key) from error
-            raise self._failure("read", key, error) from error
+            raise self._missing_or_failure("read", key, error) from error
 
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
     ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
+        if type(self)._get is not FileDirDict._get:
+            yield from super()._load_many(wanted)
+            return
         for key, listed in wanted:
             path = listed.path if isinstance(listed, EntryStat) else self._where(key)
             try:
-                data, found = self._get_from(path, key, None)
-            except KeyError:
-                continue
+                data, found = read_version(path, None)
+            except OSError as error:
+                failure = self._missing_or_failure("read", key, error)
+                if isinstance(failure, KeyError):
+                    continue
+                raise failure from error
             yield key, self._decoded(key, data), found  # type: ignore[arg-type]  # nothing is known
 
     def _put(self, key: NonEmptySafeStrTuple, data: Pieces, expected: Expected) -> FileStat:
-        pieces = [data] if isinstance(data, bytes) else data
-        *directories, name = self._layout.path(key)
+        path = self._layout.file(key)
+        if len(path) > self._max_path:
+            raise ValueError(
+                f"the path of {self._shown(key)!r:.{_MAX_SHOWN}} would be "
+                f"{len(path) - self._max_path} bytes longer than the {MAX_PATH} "
+                "that the system allows"
+            )
         try:
             if expected is not ANY_ETAG:
-                self._refuse_early(key, expected)
-            if not self._swept:
-                self._swept.append(True)
-                sweep(self._root)
-            temporary = TemporaryFile(
-                self._root, pieces, self._make, self.dir_mode & 0o666, durable=self.durable
-            )
-            try:
-                for _ in range(_MAX_REMOVALS):
-                    try:
-                        with Directory(self._root, directories, self._make) as directory:
-                            return self._commit(directory, name, temporary, expected)
-                    except FileNotFoundError as error:
-                        removed = error  # as empty, by somebody who deleted its last item
-                raise removed
-            finally:
-                temporary.discard()
+                self._look_first(self._start + path, expected)
+            pieces = data if isinstance(data, list) else (data,)
+            names = path.split(os.sep)[1:]
+            return holding(partial(write, names, pieces, expected, self._folder, self.durable))
         except OSError as error:
             raise self._failure("write", key, error) from error
 
-    def _commit(
-        self, directory: Directory, name: str, temporary: TemporaryFile, expected: Expected
-    ) -> FileStat:
-        """Give the temporary file its name if the version there is the expected one."""
-        directory.lock()
-        try:
-            current = directory.regular(name)
-            if expected is not ANY_ETAG:
-                _require(current, expected)
-            info = temporary.newer_than(None if current is None else current.st_mtime_ns)
-            if not BY_DESCRIPTOR:  # an open file can't be moved there
-                temporary.close()
-            if current is None:
-                try:
-                    directory.insert(temporary.path, name)
-                except FileExistsError:
-                    if directory.occupied(name):
-                        where = os.path.join(directory.path, name)
-                        raise FileExistsError(f"{where} is no regular file") from None
-                    # Somebody who takes no locks was faster.
-                    raise ETagMismatch from None
-            else:
-                directory.replace(temporary.path, name)
-            temporary.is_moved = True
-        finally:
-            directory.unlock()
-        if self.durable:
-            directory.sync()
-        return FileStat(info)
-
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
-        *directories, name = self._layout.path(key)
+        names = self._layout.file(key).split(os.sep)[1:]
         try:
-            with Directory(self._root, directories, None) as directory:
-                directory.lock()
-                try:
-                    current = directory.regular(name)
-                    if current is None:
-                        raise KeyError(key)
-                    if expected is not ANY_ETAG:
-                        _require(current, expected)
-                    directory.unlink(name)
-                finally:
-                    directory.unlock()
-                if self.durable:
-                    directory.sync()
-            remove_empty(self._root, directories)
+            holding(partial(erase_file, names, expected, self._folder, self.durable))
         except (FileNotFoundError, NotADirectoryError) as error:
+            raise_foreign(error)
             raise KeyError(key) from error
         except OSError as error:
             raise self._failure("delete", key, error) from error
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
-        """Delete neighbours under one lock, and sync each directory once."""
-        names = ((path[:-1], path[-1:]) for path in map(self._layout.path, keys))
+        """Delete neighbours under one lock, and flush each directory once."""
+        paths = (self._layout.file(key).split(os.sep)[1:] for key in keys)
         try:
-            erase_names(self._root, names, erase_if_file, durable=self.durable)
+            names = ((path[:-1], path[-1:]) for path in paths)
+            erase_names(self._folder, names, durable=self.durable)
         except OSError as error:
             raise self._failure("delete", None, error) from error
 
@@ -275,18 +213,18 @@ class FileDirDict(BlobDict[ValueType]):
         """
         self._validate_mutable()
         try:
-            erase_names(self._root, self._listed_names(), erase_listed, durable=self.durable)
+            erase_names(self._folder, self._listed_names(), durable=self.durable)
         except OSError as error:
             raise self._failure("delete", None, error) from error
         try:
-            for path in directories_below(self._directory(self._prefix), self._layout):
-                is_removed(self._root, os.path.relpath(path, self._root).split(os.sep))
+            for path in directories_below(self.base_dir, self._layout):
+                is_removed(self._folder, os.path.relpath(path, self._root).split(os.sep))
         except OSError as error:
             raise self._failure("list", None, error) from error
 
     def _listed_names(self) -> Iterator[tuple[list[str], list[str]]]:
-        """Yield what `erase_names` takes, without working it out of the keys again."""
-        start = len(self._root.rstrip(os.sep)) + 1
+        """Yield what `erase_names` takes, without computing it from the keys again."""
+        start = len(self._start) + 1
         for _, _, entries in self._files(self._prefix):
             directories = entries[0].path[start:].split(os.sep)[:-1]
             yield directories, [entry.name for entry in entries]
@@ -322,57 +260,44 @@ class FileDirDict(BlobDict[ValueType]):
         return Location(("files", self.serialization_format), tuple(place.split(os.sep)))
 
     def _directory(self, prefix: SafeStrTuple) -> str:
-        return os.path.join(self._root, *self._layout.directories(prefix))
+        return self._start + self._layout.directory(prefix) or self._root
 
     def _where(self, key: NonEmptySafeStrTuple) -> str:
-        return os.sep.join([self._root, *self._layout.path(key)])
+        return self._start + self._layout.file(key)
 
-    def _refuse_early(
-        self, key: NonEmptySafeStrTuple, expected: ETagValue | ItemNotAvailableFlag
-    ) -> None:
-        """See before anything is written what the commit would refuse anyway."""
+    @staticmethod
+    def _look_first(path: str, expected: Expected) -> None:
+        """Raise before anything is written what the commit would raise anyway."""
         try:
-            info = os.stat(self._where(key))
-        except (FileNotFoundError, NotADirectoryError):
-            info = None
-        _require(info if info and stat.S_ISREG(info.st_mode) else None, expected)
+            info = os.stat(path)
+        except OSError as error:
+            if not is_absent(path, error):
+                raise
+            require_version(None, expected)
+        else:
+            require_version(info if stat.S_ISREG(info.st_mode) else None, expected)
+
+    def _missing_or_failure(
+        self, operation: str, key: NonEmptySafeStrTuple, error: OSError
+    ) -> KeyError | BackendError:
+        raise_foreign(error)
+        if is_absent(self._where(key), error):
+            return KeyError(key)
+        return self._failure(operation, key, error)
 
     def _failure(
         self, operation: str, key: NonEmptySafeStrTuple | None, error: OSError
     ) -> BackendError:
-        what = "the items" if key is None else f"{self._shown(key)!r}"
-        where = self.base_dir if key is None else self._where(key)
+        raise_foreign(error)
+        what, where, why = "the items", self.base_dir, str(error)
+        if key is not None:
+            what = f"{self._shown(key)!r:.{_MAX_SHOWN}}"
+            where = self._start + self._layout.file(key)[:_MAX_SHOWN]
+            if len(why) > len(self._start) + 2 * _MAX_SHOWN:  # it names a long path once more
+                why = f"[Errno {error.errno}] {error.strerror}"
         return BackendError(
-            f"can't {operation} {what} in {where}: {error}",
+            f"can't {operation} {what} in {where}: {why}",
             backend=type(self).__name__,
             operation=operation,
             key=None if key is None else self._shown(key),
         )
-
-
-def _is_no_file(path: str, error: OSError) -> bool:
-    """Tell whether an error means that something else has an item's place."""
-    if error.errno == errno.ELOOP:
-        return True  # a symlink to itself
-    if error.errno not in _NO_FILE:
-        return False
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False
-
-
-def _require(current: os.stat_result | None, expected: ETagValue | ItemNotAvailableFlag) -> None:
-    actual = ITEM_NOT_AVAILABLE if current is None else FileStat(current).etag
-    if actual != expected:
-        raise ETagMismatch
-
-
-def _read(descriptor: int, size: int) -> bytes:
-    data = os.read(descriptor, size)
-    if len(data) == size:
-        return data
-    parts = [data]  # more than the system gives at once
-    while data := os.read(descriptor, size):
-        parts.append(data)
-    return b"".join(parts)

@@ -1,78 +1,194 @@
 """Locks between the threads and processes of one machine, held for microseconds.
 
 A lock belongs to the file description, and every use opens its own: so threads exclude each
-other like processes do, and the system frees it when a process dies. A forked child shares the
-descriptions of its parent and would keep them locked after its death: it closes those at once.
+other like processes do, and the system releases it when a process dies. A forked child shares the
+descriptions of its parent and would keep them locked: it closes them at once.
+
+`Directory.lock` locks the directory itself. This module has what is needed more rarely: a lock
+file where directories can't be locked, and locks that this thread has already. A signal handler
+or a finalizer may use the store while the operation that it interrupted holds a lock. It can't
+wait for itself: it gets in, and the interrupted operation looks again before it changes anything.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from persidict.file.held import Held, holders
+from persidict.file.system_errors import raise_foreign
 
 if sys.platform == "win32":
     import msvcrt
-    import time
-
-    def lock_directory(descriptor: int) -> None:
-        """Not on Windows: directories can't be opened."""
-        raise NotImplementedError
-
-    def lock_file(descriptor: int) -> None:
-        """Lock an open file, waiting for it."""
-        while True:
-            try:
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            except PermissionError:
-                time.sleep(0.0005)
-            else:
-                return
-
-    def unlock(descriptor: int) -> None:
-        """Leave it to the closing of the file, which follows."""
-
-    def lock_abandoned(descriptor: int) -> bool:
-        """Tell whether nobody has the file locked: it could not be opened otherwise."""
-        return descriptor >= 0
-
 else:
     import fcntl
 
-    # What threads of this process have locked, or wait for.
-    _locked: set[int] = set()
+# What file systems answer that can't lock a directory (NFS wants a file open for writing).
+NO_DIRECTORY_LOCKS = {
+    errno.EBADF,
+    errno.EINVAL,
+    errno.ENOLCK,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.EISDIR,
+}
+LOCK_NAME = "+lock"
+_LOCK_FILE = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+# Seconds that an operation inside another one waits for the lock of another directory.
+_MAX_NESTED_WAIT = 1.0
 
-    def lock_directory(descriptor: int) -> None:
-        """Lock an open directory, waiting for it."""
-        _locked.add(descriptor)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except BaseException:
-            _locked.discard(descriptor)
-            raise
 
-    def lock_file(descriptor: int) -> None:
-        """Lock an open file, waiting for it."""
-        lock_directory(descriptor)
+def lock_inside(held: Held, start: str) -> None:
+    """Lock a directory for an operation that interrupted another one in the same thread.
 
-    def unlock(descriptor: int) -> None:
-        """Unlock what is about to be closed."""
-        # Not by closing alone, for a forked child may have the same description open.
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-        finally:
-            _locked.discard(descriptor)
+    Args:
+        held: Gets the lock; `directory` is set.
+        start: What comes before a name in the directory.
 
-    def _let_go() -> None:
-        for descriptor in _locked:
-            os.close(descriptor)
-        _locked.clear()
+    Raises:
+        OSError: ``EDEADLK``: the interrupted operation is just changing the same directory, or
+            somebody else has had another directory locked for too long.
+    """
+    same = [outer for outer in _interrupted(held) if _is_same(outer.directory, held.directory)]
+    if not same:
+        deadline = time.monotonic() + _MAX_NESTED_WAIT
+        if not _is_directory_locked(held, deadline):
+            lock_file_in(held, start, deadline=deadline)
+        return
+    for outer in same:
+        if outer.committing is not None and not _is_done(outer.directory, *outer.committing):
+            raise OSError(
+                errno.EDEADLK,
+                "a signal handler or finalizer has interrupted a change in this directory "
+                "and can't wait for it",
+            )
+        outer.is_disturbed = True
+    for outer in same:
+        if outer.lock is not None:  # it has the lock, or was waiting for it and has it now
+            _acquire(outer.lock, deadline=None)
+            return
+    raise OSError(errno.EDEADLK, "a signal handler or finalizer has interrupted a lock")
 
-    os.register_at_fork(after_in_child=_let_go)
 
-    def lock_abandoned(descriptor: int) -> bool:
-        """Lock an open file if nobody else has it locked."""
-        try:
+def lock_file_in(held: Held, start: str, *, deadline: float | None) -> None:
+    """Lock a file in a directory that can't be locked itself.
+
+    Args:
+        held: Gets the lock; `directory` is set.
+        start: What comes before a name in the directory.
+        deadline: When to give up; None: never.
+    """
+    at = held.directory if isinstance(held.directory, int) else None
+    opener = partial(os.open, dir_fd=at)
+    mode = os.stat(start or ".", dir_fd=at).st_mode & 0o666
+    while held.lock is None:
+        held.descriptors += map(opener, (start + LOCK_NAME,), (_LOCK_FILE,), (mode,))
+        held.lock = held.descriptors[-1]
+        widen(held.lock, mode)
+        _acquire(held.lock, deadline=deadline)
+        if not _has_name(held.lock, start + LOCK_NAME, at):  # deleted with its directory
+            held.lock = None
+            held.close_descriptors(len(held.descriptors) - 1)
+
+
+def release(descriptor: int) -> None:
+    """Release a lock of a file."""
+    if sys.platform == "win32":
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file if nobody else has it locked."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    except (BlockingIOError, PermissionError) as error:
+        raise_foreign(error)
+        return False
+    return True
+
+
+def widen(descriptor: int, mode: int) -> None:
+    """Give an open file or directory the permission bits that the umask took away."""
+    if sys.platform != "win32":
+        info = os.fstat(descriptor)
+        if info.st_mode & mode != mode and info.st_uid == os.geteuid():
+            os.fchmod(descriptor, (info.st_mode | mode) & 0o7777)
+
+
+def _acquire(descriptor: int, *, deadline: float | None) -> None:
+    """Lock an open file or directory, waiting for it."""
+    if sys.platform != "win32" and deadline is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    while not try_lock(descriptor):
+        if deadline is not None and time.monotonic() > deadline:
+            raise OSError(errno.EDEADLK, "a signal handler or finalizer can't wait any longer")
+        time.sleep(0.0005)
+
+
+def _is_directory_locked(held: Held, deadline: float) -> bool:
+    if not isinstance(held.directory, int):
+        return False
+    try:
+        _acquire(held.directory, deadline=deadline)
+    except OSError as error:
+        if error.errno not in NO_DIRECTORY_LOCKS:
+            raise
+        return False
+    held.lock = held.directory
+    return True
+
+
+def _interrupted(held: Held) -> Iterator[Held]:
+    """Yield the operations of this thread that have locks or wait for them."""
+    outer = held.outer
+    while outer is not None:
+        if outer.descriptors:  # it has none if an exception ended it before it was forgotten
+            yield outer
+        outer = outer.outer
+
+
+def _is_same(one: int | str, other: int | str) -> bool:
+    return os.path.samestat(os.stat(one), os.stat(other))
+
+
+def _is_done(directory: int | str, name: str, before: os.stat_result | None) -> bool:
+    """Tell whether the change has been made that an interrupted operation was about to make."""
+    try:
+        if isinstance(directory, int):
+            now = os.stat(name, dir_fd=directory)
+        else:
+            now = os.stat(os.path.join(directory, name))
+    except FileNotFoundError as error:
+        raise_foreign(error)
+        return before is not None
+    return before is None or not os.path.samestat(before, now)
+
+
+def _has_name(descriptor: int, path: str, at: int | None) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, dir_fd=at))
+    except FileNotFoundError as error:
+        raise_foreign(error)
+        return False
+
+
+def _close_in_child() -> None:
+    for held in holders.values():
+        for one in (held, *_interrupted(held)):
+            one.close_descriptors(0)
+    holders.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)

@@ -1,15 +1,20 @@
-"""What the constructor's parameters may be."""
+"""Validation of the constructor's parameters."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 from persidict.core._opening.travel import is_arriving
-from persidict.file.paths import MAX_FORMAT_LENGTH, unparsed
+from persidict.file.paths import MAX_FORMAT_LENGTH
+from persidict.file.windows import unparsed
+
+# Bytes that the path of a file can have (PATH_MAX without the final zero).
+MAX_PATH = {"win32": 32767, "darwin": 1023}.get(sys.platform, 4095)
 
 
-def check_format_length(serialization_format: str) -> None:
-    """Refuse a format for which file names have no room."""
+def validate_format_length(serialization_format: str) -> None:
+    """Raise for a format that is too long for file names."""
     if len(serialization_format) > MAX_FORMAT_LENGTH:
         raise ValueError(
             f"serialization_format has {len(serialization_format)} characters; "
@@ -17,16 +22,16 @@ def check_format_length(serialization_format: str) -> None:
         )
 
 
-def check_digest_len(digest_len: object) -> None:
-    """Refuse what is no length of a digest."""
+def validate_digest_len(digest_len: object) -> None:
+    """Raise for what is no length of a digest."""
     if not isinstance(digest_len, int) or isinstance(digest_len, bool):
         raise TypeError(f"digest_len must be an int, got {type(digest_len).__name__}")
     if digest_len < 0:
         raise ValueError(f"digest_len must not be negative, got {digest_len}")
 
 
-def check_dir_mode(dir_mode: object) -> None:
-    """Refuse what is no mode, or one under which the owner could not use the store."""
+def validate_dir_mode(dir_mode: object) -> None:
+    """Raise for what is no mode, or one under which the owner could not use the store."""
     if not isinstance(dir_mode, int) or isinstance(dir_mode, bool):
         raise TypeError(f"dir_mode must be an int, got {dir_mode!r:.100}")
     if not 0 <= dir_mode <= 0o7777:
@@ -38,8 +43,8 @@ def check_dir_mode(dir_mode: object) -> None:
         )
 
 
-def absolute(base_dir: str | os.PathLike[str]) -> str:
-    """Return the absolute path of a base directory, or say why it can be none."""
+def validated_root(base_dir: str | os.PathLike[str]) -> str:
+    """Return the absolute path of a base directory, or raise an error that says what is wrong."""
     if not isinstance(base_dir, (str, bytes, os.PathLike)):
         raise TypeError(f"base_dir must be a path, got {type(base_dir).__name__}")
     path = os.fspath(base_dir)

@@ -1,180 +1,205 @@
-"""Temporary files: written and synced before they get their name, swept up after killed writers."""
+"""Writing a value: to a pending file first, which gets the item's name when it is complete."""
 
 from __future__ import annotations
 
 import errno
 import itertools
 import os
-import re
-import socket
 import stat
 import sys
 import time
-import zlib
-from functools import cache
+from collections.abc import Sequence
 
-from persidict.core.log import debug
-from persidict.file.directory import BY_DESCRIPTOR, NO_FOLLOW, DirectoryMaker, sync
-from persidict.file.locks import lock_abandoned
+from persidict.core.backend import ETagMismatch, Expected
+from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE
+from persidict.file.directory import BY_DESCRIPTOR, Directory, sync
+from persidict.file.folder import RECENT, Folder, host, may_return
+from persidict.file.held import Held
+from persidict.file.stats import FileStat
+from persidict.file.system_errors import raise_foreign
 
-# Outside the alphabet of keys, so that no component has this name.
-TEMPORARY = "+tmp"
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-_NAME = re.compile(r"([0-9a-f]{8})-(\d+)-[0-9a-f]+")
-# Seconds after which a file that nobody has locked is dead wherever its writer ran.
-_OLD = 3600
+if sys.platform != "win32":
+    import fcntl
+
+_FLAGS = (os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),)
 # Bytes from which on a call for each piece costs less than joining them.
-_WRITTEN_APART = 1 << 18
-_stamps = itertools.count(int.from_bytes(os.urandom(2), "big"))
+_MIN_WRITTEN_APART = 1 << 18
+# How often a directory may be removed as empty before a file gets into it.
+_MAX_REMOVALS = 1000
 _numbers = itertools.count()
+# The last three digits of modification times, 100 to 999: no zeros at the end, so that times with
+# zeros show a file system that cuts them off.
+_digits = [itertools.count(int.from_bytes(os.urandom(2), "big"))]
 # How the names of all files of this process begin, once that is needed.
 _beginning: list[str] = []
-if hasattr(os, "register_at_fork"):
-    # A child may have the number of its parent: as the first process of a container.
-    os.register_at_fork(after_in_child=_beginning.clear)
 
 
-class TemporaryFile:
+class PendingFile:
     """A file with its content, ready to be moved to its name.
 
     Args:
-        base_dir: The store's base directory.
+        held: Gets the descriptor and the path.
+        folder: Where to create it.
         pieces: The content, in pieces that follow each other.
-        make: Makes missing directories.
-        mode: Permission bits of the file.
-        durable: Whether the content is flushed to the disk.
+        synced: Whether to flush it now.
 
     Attributes:
         path: Where it is.
-        is_moved: Whether it has got its name; to be set by who gives it one.
+        info: Its stat; the modification time is part of the ETag.
     """
 
     def __init__(
-        self, base_dir: str, pieces: list[bytes], make: DirectoryMaker, mode: int, *, durable: bool
+        self, held: Held, folder: Folder, pieces: Sequence[bytes], *, synced: bool
     ) -> None:
-        folder = os.path.join(base_dir, TEMPORARY)
-        self.path = f"{folder}{os.sep}{_unused_name()}"
-        self._durable = durable
-        self.is_moved = False
+        if not _beginning:
+            _beginning.append(f"{host()}-{os.getpid()}-{os.urandom(8).hex()}")
+        self.path = path = f"{folder.path}{os.sep}{_beginning[0]}{next(_numbers):x}"
+        self._synced = synced
+        mode = folder.maker.mode & 0o666
+        held.pending[path] = None
         try:
-            self._fd = _create(folder, self.path, mode)
-        except FileNotFoundError:
-            make.path(folder)
-            self._fd = _create(folder, self.path, mode)
-        try:
-            # While the lock is held, the writer is alive.
-            lock_abandoned(self._fd)
-            _write(self._fd, pieces)
-            # The last three digits are a counter: also while the clock stands still, an item that
-            # is deleted and made again, on the same inode, gets another time.
-            self._stamp(time.time_ns() // 1000 * 1000 + next(_stamps) % 1000)
-        except BaseException:
-            self.discard()
-            raise
+            above = os.lstat(folder.path)
+        except FileNotFoundError as error:
+            raise_foreign(error)
+            folder.maker.create(folder.path)
+            above = os.lstat(folder.path)
+        # The check/open race is harmless: an attacker only gets an empty file.
+        if stat.S_ISLNK(above.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", folder.path)
+        held.descriptors += map(os.open, (path,), _FLAGS, (mode,))
+        self._fd = held.descriptors[-1]
+        if sys.platform != "win32":
+            try:
+                # While the lock is held, the writer is alive.
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise_foreign(error)
+        _write(self._fd, pieces)
+        now = time.time_ns()
+        if now < above.st_mtime_ns:  # the clock stands, or was set back
+            now = now // 100_000 * 100_000 + int.from_bytes(os.urandom(4), "big") % 100_000
+        self._stamp(now // 1000 * 1000 + 100 + next(_digits[0]) % 900)
+        if self.info.st_mode & mode != mode:  # the umask has taken something away
+            os.chmod(self._fd if BY_DESCRIPTOR else path, mode)
 
-    def newer_than(self, moment_ns: int | None) -> os.stat_result:
-        """Return the file's stat, its modification time after the given one.
+    def newer_than(self, moment_ns: int) -> None:
+        """Set a modification time after the given one.
 
         Finer steps come first; a file system that rounds needs the coarser ones.
         """
-        if moment_ns is not None and self._info.st_mtime_ns <= moment_ns:
-            for step in (1, 100, 10**6, 10**9, 2 * 10**9):
-                self._stamp(moment_ns + step)
-                if self._info.st_mtime_ns > moment_ns:
-                    break
-        return self._info
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def discard(self) -> None:
-        """Close it, and delete it if it was not moved away."""
-        self.close()
-        if not self.is_moved:
-            os.unlink(self.path)
+        for step in (1, 100, 10**6, 10**9, 2 * 10**9):
+            self._stamp(moment_ns + step)
+            if self.info.st_mtime_ns > moment_ns:
+                break
 
     def _stamp(self, moment_ns: int) -> None:
         """Set the modification time, and flush it with the content."""
-        target = self._fd if BY_DESCRIPTOR else self.path
-        os.utime(target, ns=(moment_ns, moment_ns))
-        if self._durable:
-            sync(self._fd)
-        self._info = os.fstat(self._fd)
+        if BY_DESCRIPTOR:
+            os.utime(self._fd, ns=(moment_ns, moment_ns))
+            if self._synced:
+                sync(self._fd)
+            self.info = os.fstat(self._fd)
+        else:
+            os.utime(self.path, ns=(moment_ns, moment_ns))
+            self.info = os.stat(self.path)
 
 
-def sweep(base_dir: str) -> None:
-    """Delete the temporary files of writers that are surely dead."""
-    folder = os.path.join(base_dir, TEMPORARY)
-    try:
-        if os.path.islink(folder):
-            return  # leads to files of others; no write goes there either
-        with os.scandir(folder) as entries:
-            paths = [
-                entry.path
-                for entry in entries
-                if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
-            ]
-    except FileNotFoundError:
-        return
-    for path in paths:
-        try:
-            if _is_dead(path):
-                os.unlink(path)
-                debug("persidict.file", "deleted %s, which a writer that died left behind", path)
-        except (FileNotFoundError, PermissionError):
-            continue  # moved to its name meanwhile, or somebody else's
+def write(
+    names: list[str],
+    pieces: Sequence[bytes],
+    expected: Expected,
+    folder: Folder,
+    durable: bool,
+    held: Held,
+) -> FileStat:
+    """Write bytes to the file that some names below the root lead to.
 
-
-def _is_dead(path: str) -> bool:
-    match = _NAME.fullmatch(os.path.basename(path))
-    old = time.time() - os.stat(path).st_mtime > _OLD
-    if match is None or not (old or (match[1] == _host() and not _runs(int(match[2])))):
-        return False
-    descriptor = os.open(path, os.O_RDWR | NO_FOLLOW)
-    try:
-        return lock_abandoned(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _runs(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # can't be asked there without side effects
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-@cache
-def _host() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
-
-
-def _unused_name() -> str:
-    if not _beginning:
-        _beginning.append(f"{_host()}-{os.getpid()}-{os.urandom(8).hex()}")
-    return f"{_beginning[0]}{next(_numbers):x}"
-
-
-def _create(folder: str, path: str, mode: int) -> int:
-    """Make a file in a directory that is no symlink.
-
-    Who puts a symlink there between look and use gains nothing: an empty file of another's.
+    Raises:
+        ETagMismatch: The file there is not the expected one.
     """
-    if stat.S_ISLNK(os.lstat(folder).st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", folder)
-    return os.open(path, _FLAGS, mode)
+    *directories, name = names
+    if not folder.is_swept:
+        folder.sweep()
+    pending = PendingFile(held, folder, pieces, synced=durable)
+    if not BY_DESCRIPTOR:  # an open file can't be moved there
+        held.close_descriptors(0)
+    kept = len(held.descriptors)
+    for _ in range(_MAX_REMOVALS):
+        try:
+            directory = Directory(held, folder.root, directories, folder.maker)
+            commit(held, directory, name, pending, expected, folder)
+        except FileNotFoundError as error:
+            raise_foreign(error)
+            removed = error  # as empty, by another process that deleted its last item
+            if held.unlock is not None:
+                held.unlock()
+            held.close_descriptors(kept)
+        else:
+            if durable:
+                directory.sync()
+            return FileStat((pending.info,))
+    raise removed
 
 
-def _write(descriptor: int, pieces: list[bytes]) -> None:
-    if len(pieces) > 1 and sum(map(len, pieces)) < _WRITTEN_APART:
+def commit(
+    held: Held,
+    directory: Directory,
+    name: str,
+    pending: PendingFile,
+    expected: Expected,
+    folder: Folder,
+) -> None:
+    """Give a pending file its name if the version there is the expected one."""
+    directory.lock()
+    while True:
+        held.is_disturbed, held.committing = False, None
+        current = directory.stat_file(name)
+        if expected is not ANY_ETAG:
+            require_version(current, expected)
+        if current is not None:
+            if pending.info.st_mtime_ns <= current.st_mtime_ns:
+                pending.newer_than(current.st_mtime_ns)
+            if time.time_ns() - current.st_mtime_ns < RECENT and may_return(current):
+                folder.keep_replaced(directory, name)
+        held.committing = name, current
+        if held.is_disturbed:
+            continue  # a signal handler or finalizer has changed something in here
+        if current is not None:
+            directory.replace(pending.path, name)
+            break
+        try:
+            directory.insert(pending.path, name)
+            break
+        except FileExistsError as error:
+            raise_foreign(error)
+            if _gives_way(directory, name, expected):
+                directory.replace(pending.path, name)
+                break
+    held.pending.pop(pending.path, None)
+    directory.unlock()
+
+
+def _gives_way(directory: Directory, name: str, expected: Expected) -> bool:
+    """Tell whether a name is that of a symlink to nowhere; False if a file has just got it."""
+    if directory.is_taken(name):
+        where = os.path.join(directory.path, name)
+        raise FileExistsError(errno.EEXIST, f"{where} is no regular file") from None
+    if directory.stat_file(name) is None:
+        return True
+    if expected is not ANY_ETAG:
+        raise ETagMismatch from None  # a program that takes no locks was faster
+    return False
+
+
+def require_version(current: os.stat_result | None, expected: Expected) -> None:
+    """Raise `ETagMismatch` unless a file, or none, is the expected version."""
+    actual = ITEM_NOT_AVAILABLE if current is None else FileStat((current,)).etag
+    if actual != expected:
+        raise ETagMismatch
+
+
+def _write(descriptor: int, pieces: Sequence[bytes]) -> None:
+    if len(pieces) > 1 and sum(map(len, pieces)) < _MIN_WRITTEN_APART:
         pieces = [b"".join(pieces)]
     for piece in pieces:
         written = os.write(descriptor, piece)
@@ -182,3 +207,12 @@ def _write(descriptor: int, pieces: list[bytes]) -> None:
             rest = memoryview(piece)[written:]
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
+
+
+def _begin_anew() -> None:
+    _beginning.clear()  # a child may have the number of its parent: as process 1 of a container
+    _digits = [itertools.count(int.from_bytes(os.urandom(2), "big"))]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

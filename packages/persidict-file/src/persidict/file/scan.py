@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from typing import Any
@@ -12,12 +13,12 @@ from persidict.file.paths import Layout
 
 # Entries looked at together: looking for any item must not cost a long list.
 _FIRST_BATCH = 4
-_LARGEST_BATCH = 512
+_MAX_BATCH = 512
 
 
 def items_below(
     path: str, components: tuple[str, ...], layout: Layout
-) -> Iterator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]:
+) -> Generator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]], None, None]:
     """Yield the items' files below a directory, some at a time: few at first, then many.
 
     Args:
@@ -52,7 +53,7 @@ def items_below(
                     levels.pop()
                     listing.close()
                     continue
-                size = min(2 * size, _LARGEST_BATCH)
+                size = min(2 * size, _MAX_BATCH)
                 files, below = _sorted(entries)
                 levels[-1] = components, head, listing, iter(below)
                 found = layout.files(head, files)
@@ -64,22 +65,26 @@ def items_below(
 
 
 def first_components(path: str, layout: Layout, head: str = "") -> list[str]:
-    """Return the components directly below a directory, of items and of directories.
-
-    One listing is enough, since a directory does not outlive its last item for long.
-    """
+    """Return the components directly below a directory that begin the keys of items."""
     found = []
     with closing(_listing(path)) as listing:
-        while entries := list(islice(listing, _LARGEST_BATCH)):
+        while entries := list(islice(listing, _MAX_BATCH)):
             files, directories = _sorted(entries)
             found += layout.components(head, layout.files(head, files))
             for entry in directories:
                 component = layout.directory_component(head, entry.name)
                 if component is not None:
-                    found.append(component)
+                    if has_items(entry.path, layout):
+                        found.append(component)
                 elif not head and (start := layout.continued(entry.name)) is not None:
                     found += first_components(entry.path, layout, start)
     return found
+
+
+def has_items(path: str, layout: Layout) -> bool:
+    """Tell whether there is any item below a directory."""
+    with closing(items_below(path, (), layout)) as below:
+        return next(below, None) is not None
 
 
 def directories_below(path: str, layout: Layout) -> Iterator[str]:
@@ -124,8 +129,11 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 def _listing(path: str) -> Any:
     try:
         return os.scandir(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return _closable(())  # never made, or removed meanwhile
+    except OSError as error:
+        # Never created, removed meanwhile, or too deep for the system, which writes refuse.
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise
+        return _closable(())
 
 
 def _closable(entries: Iterable[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:

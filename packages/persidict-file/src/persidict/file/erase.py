@@ -1,0 +1,132 @@
+"""Deleting files: neighbours under one lock, and the directories that are empty then."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from functools import partial
+from itertools import chain, groupby, islice
+from operator import itemgetter
+
+from persidict.core.flags import ANY_ETAG, AnyETagFlag
+from persidict.core.results import ETagValue
+from persidict.file.directory import Directory
+from persidict.file.folder import Folder, may_return
+from persidict.file.held import Held, holding
+from persidict.file.pending_file import require_version
+from persidict.file.system_errors import raise_foreign
+
+# Files deleted before their directory is flushed, and under one lock.
+_MAX_UNSYNCED = 4096
+_MAX_LOCKED = 256
+
+
+def erase_file(
+    names: list[str],
+    expected: ETagValue | AnyETagFlag,
+    folder: Folder,
+    durable: bool,
+    held: Held,
+) -> None:
+    """Delete the file that some names below the root lead to, and directories that are empty then.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ETagMismatch: It is not the expected one.
+    """
+    *directories, name = names
+    directory = Directory(held, folder.root, directories, None)
+    directory.lock()
+    while True:
+        held.is_disturbed, held.committing = False, None
+        current = directory.stat_file(name)
+        if current is None:
+            raise FileNotFoundError(errno.ENOENT, "no such file", name)
+        if expected is not ANY_ETAG:
+            require_version(current, expected)
+        held.committing = name, current
+        if not held.is_disturbed:  # otherwise a signal handler or finalizer may have changed it
+            break
+    _delete(directory, name, current, folder)
+    folder.uses_lock_files = directory.has_lock_file()
+    directory.unlock()
+    if durable:
+        directory.sync()
+    held.close()
+    remove_empty(folder, directories)
+
+
+def erase_names(
+    folder: Folder, names: Iterable[tuple[list[str], list[str]]], *, durable: bool
+) -> None:
+    """Delete files that may be missing, and the directories that are empty afterwards.
+
+    Args:
+        folder: The temporary folder of the store.
+        names: The directories that lead to some files, and the names of those.
+        durable: Whether each directory is flushed, once for all that is deleted in it.
+    """
+    for directories, group in groupby(names, key=itemgetter(0)):
+        together = chain.from_iterable(map(itemgetter(1), group))
+        while batch := list(islice(together, _MAX_UNSYNCED)):
+            try:
+                holding(partial(_erase_batch, directories, batch, folder, durable))
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise_foreign(error)  # otherwise another process has deleted them all
+        remove_empty(folder, directories)
+
+
+def remove_empty(folder: Folder, directories: list[str]) -> None:
+    """Remove the directories of a deleted item that are empty now, from the deepest up."""
+    while directories and is_removed(folder, directories):
+        directories = directories[:-1]
+
+
+def is_removed(folder: Folder, directories: list[str]) -> bool:
+    """Remove a directory if it is empty; no symlink on the way to it is followed."""
+    try:
+        return holding(partial(_is_removed, folder, directories))
+    except OSError as error:
+        raise_foreign(error)
+        return False  # gone, with what it is in
+
+
+def _is_removed(folder: Folder, directories: list[str], held: Held) -> bool:
+    above = Directory(held, folder.root, directories[:-1], None)
+    if above.remove_empty(directories[-1]):
+        return True
+    if not folder.uses_lock_files:
+        return False
+    directory = Directory(held, folder.root, directories, None)
+    directory.lock()
+    directory.remove_lock_file()
+    held.close()
+    above = Directory(held, folder.root, directories[:-1], None)
+    return above.remove_empty(directories[-1])
+
+
+def _erase_batch(
+    directories: list[str], names: list[str], folder: Folder, durable: bool, held: Held
+) -> None:
+    directory = Directory(held, folder.root, directories, None)
+    for start in range(0, len(names), _MAX_LOCKED):
+        directory.lock()
+        for name in names[start : start + _MAX_LOCKED]:
+            current = directory.stat_file(name)
+            if current is not None:
+                try:
+                    _delete(directory, name, current, folder)
+                except FileNotFoundError as error:
+                    raise_foreign(error)  # otherwise by a program that takes no locks
+        folder.uses_lock_files = directory.has_lock_file()
+        directory.unlock()
+    if durable:
+        directory.sync()
+
+
+def _delete(directory: Directory, name: str, info: os.stat_result, folder: Folder) -> None:
+    if may_return(info):
+        folder.keep_deleted(directory, name)
+    else:
+        directory.unlink(name)

@@ -1,0 +1,151 @@
+"""The directory ``+tmp`` of a store: files being written, and old versions kept for their inodes.
+
+An ETag is modification time, size and inode. A deleted file's inode is soon used again, so a new
+version could get the ETag of an old one if it also got its time: while the clock stands or is set
+back, or on a file system that counts whole seconds. So an old version whose time may come again
+is not deleted but moved here, which keeps its inode taken, and is deleted when that time is over.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import socket
+import sys
+import time
+import zlib
+from functools import cache
+
+from persidict.core.log import debug
+from persidict.file.directory import LONGEST_TICK, NO_FOLLOW, Directory, DirectoryMaker
+from persidict.file.held import Held, holding
+from persidict.file.locks import try_lock
+from persidict.file.system_errors import raise_foreign
+
+# Outside the alphabet of keys, so that no component has this name.
+FOLDER_NAME = "+tmp"
+_PENDING = re.compile(r"([0-9a-f]{8})-(\d+)-[0-9a-f]+")
+_RETIRED = re.compile(r"old-[0-9a-f]+")
+# Seconds after which a file that nobody has locked is dead wherever its writer ran.
+_MAX_WRITING = 3600
+# Nanoseconds. Times that end in zeros come from a file system that cuts them off (see
+# `PendingFile`); clocks are set back by a few seconds now and then.
+_FINEST_DIGITS = 1000
+_MARGIN = 10 * 10**9
+RECENT = LONGEST_TICK + _MARGIN
+_MIN_RETIRED = 64
+_numbers = itertools.count()
+
+
+class Folder:
+    """The directory ``+tmp`` of one store.
+
+    Args:
+        root: The store's base directory.
+        maker: Creates it.
+
+    Attributes:
+        is_swept: Whether files that others left behind were deleted once.
+        uses_lock_files: Whether directories can't be locked themselves; they may hold lock files.
+    """
+
+    def __init__(self, root: str, maker: DirectoryMaker) -> None:
+        self.root, self.maker = root, maker
+        self.path = f"{root}{os.sep}{FOLDER_NAME}"
+        self.is_swept = False
+        self.uses_lock_files = False
+        self._retired = 0
+        self._max_retired = _MIN_RETIRED
+
+    def sweep(self) -> None:
+        """Delete the files of writers that are surely dead, and old versions."""
+        self.is_swept = True
+        self._retired = 0
+        left = 0
+        for path in self._paths():
+            try:
+                if _is_over(path):
+                    os.unlink(path)
+                    debug("persidict.file", "deleted %s, which is no longer needed", path)
+                else:
+                    left += 1
+            except (FileNotFoundError, PermissionError) as error:
+                raise_foreign(error)
+                continue  # moved to its name meanwhile, or somebody else's
+        self._max_retired = max(_MIN_RETIRED, left)
+
+    def keep_replaced(self, directory: Directory, name: str) -> None:
+        """Keep the inode of a file that is about to be replaced."""
+        directory.link_to(name, self._retiring())
+
+    def keep_deleted(self, directory: Directory, name: str) -> None:
+        """Delete a file from its directory, but keep its inode."""
+        path = self._retiring()
+        if not os.path.isdir(self.path):
+            self.maker.create(self.path)
+        directory.move_to(name, path)
+
+    def _retiring(self) -> str:
+        self._retired += 1
+        if self._retired > self._max_retired:
+            self.sweep()
+        return f"{self.path}{os.sep}old-{os.urandom(8).hex()}{next(_numbers):x}"
+
+    def _paths(self) -> list[str]:
+        """Return the paths of pending and old files."""
+        try:
+            if os.path.islink(self.path):
+                return []  # leads to files of others; no write goes there either
+            with os.scandir(self.path) as entries:
+                return [
+                    entry.path
+                    for entry in entries
+                    if (_PENDING.fullmatch(entry.name) or _RETIRED.fullmatch(entry.name))
+                    and entry.is_file(follow_symlinks=False)
+                ]
+        except FileNotFoundError as error:
+            raise_foreign(error)
+            return []
+
+
+def may_return(info: os.stat_result) -> bool:
+    """Tell whether a file that is written from now on could get the time of this one."""
+    age = time.time_ns() - info.st_mtime_ns
+    return age < (_FINEST_DIGITS if info.st_mtime_ns % _FINEST_DIGITS else RECENT)
+
+
+def _is_over(path: str) -> bool:
+    """Tell whether a file in the folder is not needed any longer."""
+    info = os.stat(path)
+    name = os.path.basename(path)
+    if _RETIRED.fullmatch(name):
+        return not may_return(info)
+    match = _PENDING.fullmatch(name)
+    old = time.time() - info.st_mtime > _MAX_WRITING
+    if match is None or not (old or (match[1] == host() and not _runs(int(match[2])))):
+        return False
+    return holding(lambda held: _is_unlocked(held, path))
+
+
+def _is_unlocked(held: Held, path: str) -> bool:
+    held.descriptors += map(os.open, (path,), (os.O_RDWR | NO_FOLLOW,))
+    return sys.platform == "win32" or try_lock(held.descriptors[-1])
+
+
+def _runs(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # can't be asked there without side effects
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@cache
+def host() -> str:
+    """Return a fingerprint of this machine's name."""
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"

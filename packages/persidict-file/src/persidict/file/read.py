@@ -1,0 +1,77 @@
+"""Reading one version of a file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from persidict.core.results import ETagValue
+from persidict.file.stats import FileStat
+
+# Without O_NONBLOCK, opening a FIFO would wait for a writer.
+_READ = (os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),)
+_LAST = (-1,)
+# Errors of an open or stat that can mean that something else than a file has the name: a socket,
+# or, on Windows, a directory.
+_MAYBE_NO_FILE = {errno.ENXIO, errno.EOPNOTSUPP, errno.EACCES}
+# A symlink to itself; a path that is too long to have been written.
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+_MAX_STALE = 10
+
+
+def read_version(
+    path: str, known: ETagValue | None, retries: int = _MAX_STALE
+) -> tuple[bytes | None, FileStat]:
+    """Return the content of a file and its stat, no content if its ETag is `known`.
+
+    Raises:
+        OSError: It can't be read; see `is_absent`.
+    """
+    opened: list[int] = []  # filled and emptied as `Held.descriptors` is
+    try:
+        try:
+            opened += map(os.open, (path,), _READ)
+            info = os.fstat(opened[0])
+            found = FileStat((info,))
+            if not stat.S_ISREG(info.st_mode):
+                raise FileNotFoundError(errno.ENOENT, "no regular file", path)
+            if known is not None and found.etag == known:
+                return None, found
+            size = info.st_size
+            data = os.read(opened[0], size + 1)
+            if len(data) != size:
+                data = _read_on(opened[0], data)
+            return data, found
+        finally:
+            if opened:
+                for _ in map(os.close, map(opened.pop, _LAST)):
+                    pass
+    except OSError as error:
+        if error.errno != errno.ESTALE or not retries:
+            raise
+        # A network file system: the file has been replaced since its name was looked up.
+        return read_version(path, known, retries - 1)
+    finally:
+        if opened:
+            os.close(opened[0])
+
+
+def is_absent(path: str, error: OSError) -> bool:
+    """Tell whether an error means that there is no file, or something else in its place."""
+    if error.errno in _NO_FILE:
+        return True
+    if error.errno not in _MAYBE_NO_FILE:
+        return False
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _read_on(descriptor: int, data: bytes) -> bytes:
+    """Read to the end: more than the system gives at once, or than `fstat` promised."""
+    parts = [data]
+    while data := os.read(descriptor, 1 << 30):
+        parts.append(data)
+    return b"".join(parts)
