@@ -388,8 +388,8 @@ def test_text_needs_str(make):
         make(serialization_format="txt")
 
 
-def test_parameters_are_named_one_by_one():
+def test_all_parameters_but_the_directory_are_named_one_by_one():
     with pytest.raises(TypeError):
-        FileDirDict("positional")
+        FileDirDict("directory", "json")
     with pytest.raises(TypeError):
         FileDirDict(unknown=1)

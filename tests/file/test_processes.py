@@ -209,6 +209,7 @@ def test_workers_open_the_store_by_its_description(tmp_path, method, wrapped):
     assert store["n"] == 40
 
 
-def test_a_handle_does_not_go_to_workers_itself(tmp_path):
-    with pytest.raises(TypeError, match="describe"):
-        pickle.dumps(FileDirDict(base_dir=tmp_path))
+def test_a_pickled_handle_opens_the_same_store(tmp_path):
+    d = FileDirDict(base_dir=tmp_path)
+    d["a"] = 1
+    assert pickle.loads(pickle.dumps(d))["a"] == 1
