@@ -73,7 +73,7 @@ _PERMISSION = (
 # For answers without a code of S3's, as all answers to HEAD are.
 _ADVICE_FOR_STATUS = {
     301: _REGION,
-    400: "the server gave no reason; check bucket_name, region and credentials",
+    400: "the server gave no reason; check bucket_name and region, and renew expired credentials",
     403: _PERMISSION,
     404: _ADVICE["NoSuchBucket"],
     501: _ADVICE["NotImplemented"],
