@@ -9,8 +9,8 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
 from persidict.core import ETAG_IS_THE_SAME, BackendError, describe, open_store
+from persidict.core._opening.travel import arriving
 from persidict.s3 import BasicS3Dict, S3Dict
-from persidict.s3.bucket import unchecked_buckets
 from persidict.s3.capabilities import forget_endpoint, known_of
 
 UNKNOWN = ("501 Not Implemented", "NotImplemented")
@@ -114,7 +114,7 @@ def test_threads_that_meet_expired_credentials_at_once(moto, moto_place, credent
 def test_credentials_that_are_given_after_the_first_try(make, credentials):
     with pytest.raises(BackendError, match=r"provide credentials.*anonymous=True"):
         make()
-    with unchecked_buckets():
+    with arriving():
         d = make()
     with pytest.raises(BackendError, match="provide credentials"):
         d["a"] = 1
@@ -269,7 +269,7 @@ def test_a_server_that_was_away(basic, moto, monkeypatch):
 def test_no_request_for_a_handle_that_is_made_again(make, moto):
     d = make()
     d["a"] = 1
-    with moto.counting() as seen, unchecked_buckets():
+    with moto.counting() as seen, arriving():
         again = type(d)(**d.get_params())
     assert not seen
     assert again["a"] == 1
