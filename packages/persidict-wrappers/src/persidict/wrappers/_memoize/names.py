@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_MAIN = ("__main__", "__mp_main__")
+# While a spawned worker loads the script, only the first is the script.
+_MAIN = ("__mp_main__", "__main__")
 # The name of the script that sent functions to this process, whose own main module is another.
 _sender: list[str] = []
 
@@ -24,12 +25,14 @@ def main_module() -> str:
     """Return the name of the script that this process runs or works for."""
     if _sender:
         return _sender[0]
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return str(spec.name)
-    file = getattr(main, "__file__", None)
-    return Path(file).stem if file else "__main__"
+    for name in _MAIN:
+        main = sys.modules.get(name)
+        spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+        if spec is not None:
+            return str(spec.name)
+        if file:
+            return Path(file).stem
+    return "__main__"
 
 
 def work_for(main: str) -> None:
