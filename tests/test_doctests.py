@@ -18,6 +18,8 @@ MODULES = sorted(
 
 # Whose examples need a part that may not be installed.
 NEEDS = {
+    "persidict.core._codecs.json_arrays": "pandas",
+    "persidict.core._codecs.json_frames": "pandas",
     "persidict.core._opening.open_store": "persidict.file",
     "persidict.adapters.cachelib": "cachelib",
     "persidict.adapters.django": "django",

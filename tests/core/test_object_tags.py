@@ -120,11 +120,30 @@ def test_tags_are_not_read(tags):
             read()
 
 
-def test_a_tag_in_disguise_is_plain_data_for_all_readers():
-    text = b'{"\\u0070y/object": "subprocess.Popen"}'
+@pytest.mark.parametrize(
+    "key", ["\\u0070y/object", "py\\/object", "py\\u002fobject", "py\\u002Fobject"]
+)
+def test_tags_with_escaped_letters_are_tags(key):
+    text = f'{{"a": [{{"{key}": "blob_stores.Canary"}}]}}'.encode()
+    d = store()
+    d.stored[K] = text
+    with pytest.raises(DecodingError, match=r"py/object.*object_tags=False"):
+        d["k"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_tags_in_other_encodings_are_tags(encoding):
+    d = store()
+    d.stored[K] = '{"py/object": "subprocess.Popen"}'.encode(encoding)
+    with pytest.raises(DecodingError):
+        d["k"]
+
+
+def test_slashes_and_escapes_in_texts_are_data():
+    text = '[{"a/py/object": "py/object"}, {"\\u0041": "\\/json://"}]'
     for tags in (True, False):
-        d = MemoryBlobs(serialization_format="json", object_tags=tags, stored={K: text})
-        assert d["k"] == {"py/object": "subprocess.Popen"}
+        d = MemoryBlobs(serialization_format="json", object_tags=tags, stored={K: text.encode()})
+        assert d["k"] == [{"a/py/object": "py/object"}, {"A": "/json://"}]
 
 
 def test_what_the_tags_would_do():

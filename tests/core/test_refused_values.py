@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from persidict.core._codecs import json_codec as json_text
+from persidict.core._codecs import json_text
 from tests.core.blob_stores import MemoryBlobs
 
 

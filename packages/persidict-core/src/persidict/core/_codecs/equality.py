@@ -28,11 +28,10 @@ def _equal(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) ->
         return False
     pair = (id(one), id(other))
     if pair in met:
-        return True  # being compared further up: a cycle
+        return True  # a cycle: this pair is being compared already
     met[pair] = (one, other)
-    if kind.__module__.startswith("pandas.") and hasattr(one, "equals"):
-        # Inside, equal frames differ: in the kind of an index, in what is cached.
-        return _described(one) == _described(other) and bool(one.equals(other))
+    if _is_data_of_pandas(one):
+        return _equal_pandas(one, other, met)
     if kind in (list, tuple):
         return len(one) == len(other) and all(
             _equal(a, b, met) for a, b in zip(one, other, strict=True)
@@ -50,14 +49,61 @@ def _equal_members(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, A
     return all(_equal(member, of_other[member], met) for member in one)
 
 
-def _described(frame: Any) -> list[Any]:
-    """Return what a data frame's, series' or index' own comparison leaves out."""
-    labels = [list(axis.names) for axis in getattr(frame, "axes", [])]
-    return [labels, getattr(frame, "name", None), str(getattr(frame, "dtypes", ""))]
+def _is_data_of_pandas(one: Any) -> bool:
+    in_pandas = type(one).__module__.partition(".")[0] == "pandas"
+    return (
+        in_pandas and hasattr(one, "equals") and (hasattr(one, "dtype") or hasattr(one, "dtypes"))
+    )
+
+
+def _equal_pandas(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) -> bool:
+    """Compare frames, series, indexes and arrays of pandas by their public properties.
+
+    Equal objects may differ inside, for example in what they have cached.
+    """
+    if not (one.equals(other) and _equal(_described(one), _described(other), met)):
+        return False
+    axes = zip(getattr(one, "axes", ()), getattr(other, "axes", ()), strict=True)
+    if not all(_are_one_kind(a, b) and _equal_pandas(a, b, met) for a, b in axes):
+        return False
+    # Compare Python objects one by one: 1 equals True.
+    columns = zip(_object_columns(one), _object_columns(other), strict=True)
+    return all(_equal(list(a), list(b), met) for a, b in columns)
+
+
+def _are_one_kind(one: Any, other: Any) -> bool:
+    """Return whether indexes have equal types; a range is as good as the same integers."""
+    names = {type(one).__name__, type(other).__name__}
+    return len(names) == 1 or names == {"Index", "RangeIndex"}
+
+
+def _object_columns(one: Any) -> list[Any]:
+    if getattr(one, "ndim", 1) > 1:
+        return [one.iloc[:, n] for n, dtype in enumerate(one.dtypes) if _is_objects(dtype)]
+    if getattr(one, "nlevels", 1) > 1:
+        return [level for level in one.levels if _is_objects(level.dtype)]
+    return [one] if _is_objects(one.dtype) else []
+
+
+def _is_objects(dtype: Any) -> bool:
+    return str(dtype) == "object"
+
+
+def _described(one: Any) -> list[Any]:
+    """Return the properties that pandas' own ``equals`` does not compare."""
+    dtypes: Any = getattr(one, "dtypes", None)
+    return [
+        [repr(dtype) for dtype in dtypes] if hasattr(dtypes, "items") else repr(one.dtype),
+        list(getattr(one, "names", [])),
+        getattr(one, "name", None),
+        getattr(getattr(one, "flags", None), "allows_duplicate_labels", None),
+        getattr(one, "attrs", None),
+        getattr(one, "freqstr", None),
+    ]
 
 
 def _state(value: Any) -> Any:
-    """Return what the pickle protocol would store of an object, iterators spelt out."""
+    """Return the state that the pickle protocol would store, with iterators as lists."""
     state = value.__reduce_ex__(4)
     if isinstance(state, str):
         return state

@@ -1,35 +1,19 @@
-"""The ``json`` format: human-readable, plain JSON where that is faithful, else jsonpickle's tags.
+"""The ``json`` format: plain JSON for values that it represents exactly, else jsonpickle's tags.
 
-Both may be followed by white space: a line end, and a nonce if asked for.
+White space may follow the JSON text: a line end, and a nonce if the store asks for one.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, NoReturn
 
-from persidict.core._codecs.base import missing_package
-from persidict.core._codecs.decompress import validate_arrays
 from persidict.core._codecs.equality import strictly_equal
+from persidict.core._codecs.json_text import TAG_KEYS, has_tags, parse, plain_text
 
-orjson: Any
-try:
-    import orjson
-except ImportError:  # the standard library's does the same, more slowly
-    orjson = None
-
-_ATOMS = frozenset({str, int, bool, type(None)})
-_CONTAINERS = frozenset({list, dict})
-# jsonpickle's tags: they would be taken for instructions when read back.
-_TAGS = (b'"py/', b'"json://')
-_TAG_KEYS = ("py/", "json://")
-# An integer that may be beyond 64 bits, which orjson would read as a float.
-_LONG_INTEGER = re.compile(rb"\d{19}")
-# orjson gives up at 254.
-_DEEPEST = 200
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 _REFUSED = ", which can run code when it is read and object_tags=False refuses"
-# Bytes up to which copying them costs less than keeping pieces apart.
+# Up to this size in bytes, joining pieces costs less than keeping them apart.
 _JOINED = 4096
 # Two bits of nonce per white-space character.
 _BLANKS = b" \t\n\r"
@@ -40,9 +24,9 @@ class JsonCodec:
     """JSON text, indented, in UTF-8.
 
     Args:
-        object_tags: Whether values that JSON has no form for are written with jsonpickle's tags,
-            and tags obeyed in what is read. They can name any class and call any function.
-        max_inflated_bytes: What compressed arrays may inflate to.
+        object_tags: Whether to write values that JSON can't represent with jsonpickle's tags, and
+            to obey tags when reading. Tags can name any class and call any function.
+        max_inflated_bytes: The limit for compressed arrays.
     """
 
     def __init__(self, *, object_tags: bool = True, max_inflated_bytes: int | None = None) -> None:
@@ -50,10 +34,10 @@ class JsonCodec:
         self._limit = max_inflated_bytes
 
     def encode(self, value: Any, nonce: bytes) -> list[bytes]:
-        """Return the value as JSON text that reads back equal, or raise why there is none."""
-        data = _plain(value)
+        """Return JSON text that reads back equal, or raise why there is none."""
+        data = plain_text(value)
         if data is None:
-            data = _tagged(value) if self._object_tags else _untagged(value)
+            data = self._tagged(value) if self._object_tags else _untagged(value)
             if not strictly_equal(self.decode(data), value):
                 raise TypeError(
                     f"a {type(value).__qualname__} like this does not come back equal from JSON; "
@@ -64,63 +48,25 @@ class JsonCodec:
 
     def decode(self, data: bytes) -> Any:
         """Return the value of a JSON text, with or without jsonpickle's tags."""
-        if _TAGS[0] in data or _TAGS[1] in data:
-            flat = json.loads(data)
-            if self._object_tags:
-                validate_arrays(flat, self._limit)
-                return _restored(flat, data)
-            _refuse_tags(flat)
+        flat, is_untagged = parse(data)
+        if is_untagged or not has_tags(flat):
             return flat
-        if orjson is None or _LONG_INTEGER.search(data):
-            return json.loads(data)
-        try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError:
-            # NaN and infinities, which jsonpickle writes though JSON has none.
-            return json.loads(data)
+        if not self._object_tags:
+            _refuse_tags(flat)
+        from persidict.core._codecs.json_objects import restore
 
+        return restore(flat, self._limit)
 
-def _plain(value: Any) -> bytes | None:
-    """Return plain JSON, or None if the value would not come back equal from it."""
-    if not _is_plain(value, 0):
-        return None
-    if orjson is None:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
-        try:
-            data = text.encode()
-        except UnicodeEncodeError:
-            return None
-    else:
-        try:
-            data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-        except TypeError:  # an integer beyond 64 bits, a lone surrogate
-            return None
-    return None if _TAGS[0] in data or _TAGS[1] in data else data
+    def _tagged(self, value: Any) -> bytes:
+        from persidict.core._codecs.json_objects import flatten
 
-
-def _is_plain(value: Any, depth: int) -> bool:
-    """Tell whether a value is made of exactly the types that JSON has."""
-    kind = type(value)
-    if kind in _ATOMS:
-        return True
-    if kind is float:
-        return bool(value - value == 0)  # finite
-    if kind not in _CONTAINERS or depth > _DEEPEST:
-        return False
-    if kind is dict:
-        if set(map(type, value)) - {str}:
-            return False
-        value = value.values()
-    kinds = set(map(type, value))
-    if kinds <= _ATOMS:
-        return True
-    return all(_is_plain(item, depth + 1) for item in value)
+        return json.dumps(flatten(value), ensure_ascii=True, indent=2).encode()
 
 
 def _untagged(value: Any) -> bytes:
-    """Return JSON without tags also for what strict JSON lacks: NaN, long integers."""
+    """Return JSON without tags also for NaN and long integers, which strict JSON lacks."""
     data = json.dumps(value, ensure_ascii=True, indent=2, default=_refuse_object).encode()
-    _refuse_objects(value)  # a finite one: JSON has refused cycles
+    _refuse_objects(value)  # terminates, because json.dumps has raised for a cycle
     return data
 
 
@@ -129,7 +75,7 @@ def _refuse_object(value: Any) -> NoReturn:
 
 
 def _refuse_objects(value: Any) -> None:
-    """Refuse what JSON would take for something else, such as tuples."""
+    """Raise for types that JSON would turn into others, such as tuples."""
     pending = [value]
     while pending:
         node = pending.pop()
@@ -138,50 +84,22 @@ def _refuse_objects(value: Any) -> None:
             pending.extend(node)
         elif kind is dict:
             for key in node:
-                if type(key) is not str or key.startswith(_TAG_KEYS):
+                if type(key) is not str or key.startswith(TAG_KEYS):
                     raise TypeError(f"the key {key!r:.50} of a dict needs object tags{_REFUSED}")
             pending.extend(node.values())
-        elif kind is not float and kind not in _ATOMS:
+        elif kind not in _ATOMS:
             _refuse_object(node)
 
 
-def _refuse_tags(flat: Any) -> None:
-    """Refuse text whose tags another reader would obey."""
+def _refuse_tags(flat: Any) -> NoReturn:
+    """Raise and name the first tag in a parsed document that has one."""
     pending = [flat]
-    while pending:
+    while True:
         node = pending.pop()
         if type(node) is dict:
             for key in node:
-                if key.startswith(_TAG_KEYS):
+                if key.startswith(TAG_KEYS):
                     raise ValueError(f"it has the object tag {key!r:.50}{_REFUSED}")
             pending.extend(node.values())
         elif type(node) is list:
             pending.extend(node)
-
-
-def _tagged(value: Any) -> bytes:
-    jsonpickle = _jsonpickle()
-    flat = jsonpickle.Pickler(keys=True, warn=False).flatten(value)
-    return json.dumps(flat, ensure_ascii=True, indent=2).encode()
-
-
-def _restored(flat: Any, data: bytes) -> Any:
-    jsonpickle = _jsonpickle(data)
-    try:
-        return jsonpickle.Unpickler(keys=True, on_missing="error").restore(flat)
-    except jsonpickle.errors.ClassNotFoundError as error:  # no Exception, a BaseException
-        raise LookupError(str(error)) from error
-
-
-def _jsonpickle(data: bytes = b"") -> Any:
-    """Import jsonpickle, with its handlers for arrays and data frames where they may be met."""
-    import sys
-
-    try:
-        import jsonpickle
-    except ImportError as error:
-        raise missing_package("jsonpickle", "JSON for more than plain lists and dicts") from error
-    for package in ("numpy", "pandas"):
-        if package in sys.modules or f'"py/object": "{package}.'.encode() in data:
-            __import__(f"jsonpickle.ext.{package}", fromlist=["_"]).register_handlers()
-    return jsonpickle

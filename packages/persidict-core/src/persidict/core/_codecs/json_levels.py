@@ -1,0 +1,97 @@
+"""Check all parts of a large JSON value with few Python steps.
+
+A value is examined level by level: its parts, then their parts, and so on. Each level is one flat
+list, and the loops over it run in C. This takes a tenth of the time of a Python loop.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from itertools import chain
+from typing import Any
+
+_ATOMS = frozenset({str, int, bool, type(None)})
+_CONTAINERS = frozenset({list, dict})
+_JSON_TYPES = _ATOMS | _CONTAINERS | {float}
+# Shorter levels are not split into columns, which would cost more than it saves.
+_MIN_LEVEL = 256
+_MAX_COLUMNS = 32
+
+
+def has_only_json_types(
+    value: Any, float_bound: float | None, forbidden_keys: tuple[str, ...]
+) -> bool:
+    """Return whether a value consists of exactly the types that JSON has; subclasses don't count.
+
+    Args:
+        value: A tree: it contains no cycles.
+        float_bound: The absolute values of all floats must be less, which NaN never is. None: no
+            bound.
+        forbidden_keys: No key may start with one of these texts.
+    """
+    if type(value) in _ATOMS:
+        return True
+    level, width = [value], 1
+    while True:
+        containers: list[Any] = []
+        columns = [level] if len(level) < _MIN_LEVEL else _columns(level, width)
+        for column in columns:
+            if not _collect(column, float_bound, containers):
+                return False
+        if not containers:
+            return True
+        if forbidden_keys and not _have_no_key(containers, forbidden_keys):
+            return False
+        width = len(containers[0])
+        level = _parts(containers)
+
+
+def _columns(level: list[Any], width: int) -> list[list[Any]]:
+    """Split the parts of similar records by field: often all parts of a field have one type."""
+    if 1 < width <= _MAX_COLUMNS:
+        return [level[start::width] for start in range(width)]
+    return [level]
+
+
+def _collect(column: list[Any], float_bound: float | None, containers: list[Any]) -> bool:
+    """Append the lists and dicts in a column to `containers`; return False for a wrong part."""
+    kinds: Any = list(map(type, column))
+    is_uniform = len(kinds) >= _MIN_LEVEL and kinds == [kinds[0]] * len(kinds)  # faster than set()
+    kinds = {kinds[0]} if is_uniform else set(kinds)
+    if kinds <= _ATOMS:
+        return True
+    if not kinds <= _JSON_TYPES:
+        return False
+    if float in kinds and float_bound is not None:
+        floats = column if len(kinds) == 1 else [part for part in column if type(part) is float]
+        # The length of a vector is not less than any of its components.
+        if not (math.hypot(*floats) < float_bound or all(abs(f) < float_bound for f in floats)):
+            return False
+    if kinds <= _CONTAINERS:
+        containers += column
+    elif not kinds.isdisjoint(_CONTAINERS):
+        containers += [part for part in column if type(part) in _CONTAINERS]
+    return True
+
+
+def _have_no_key(containers: list[Any], beginnings: tuple[str, ...]) -> bool:
+    dicts = [container for container in containers if type(container) is dict]
+    return not any(key.startswith(beginnings) for key in set().union(*dicts))
+
+
+def _parts(containers: list[Any]) -> list[Any]:
+    """Return all items of lists and all values of dicts."""
+    if _GC_LISTS_PARTS:
+        return gc.get_referents(*containers)  # a fifth of the time of the lines below
+    parts = (part.values() if type(part) is dict else part for part in containers)
+    return list(chain.from_iterable(parts))
+
+
+# CPython's garbage collector lists the parts of lists and dicts. This is no documented promise,
+# so test it once.
+_GC_LISTS_PARTS = sorted(map(str, gc.get_referents([1.5, True], {"a": "b"}))) == [
+    "1.5",
+    "True",
+    "b",
+]

@@ -1,0 +1,86 @@
+"""Objects in JSON, by jsonpickle's tags."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Container
+from typing import Any, NoReturn
+
+from persidict.core._codecs.base import missing_package
+from persidict.core._codecs.decompress import validate_arrays
+
+
+def flatten(value: Any) -> Any:
+    """Return a value as parts that JSON can represent, with tags."""
+    jsonpickle = _jsonpickle(sys.modules)
+    # jsonpickle may create an empty instance of a class that pickle refuses to restore. Such an
+    # instance of an extension type can crash the interpreter.
+    pickle.Pickler(_Nowhere(), 5).dump(value)
+    pickler_class = jsonpickle.Pickler
+    if "pandas" in sys.modules:
+        from persidict.core._codecs.json_frames import Pickler
+
+        pickler_class = Pickler
+    return pickler_class(keys=True, warn=False).flatten(value)
+
+
+def restore(flat: Any, limit: int | None) -> Any:
+    """Return the value of parsed JSON with tags; compressed arrays may have `limit` bytes."""
+    validate_arrays(flat, limit)
+    packages = _packages(flat)
+    if "pyarrow" in packages:
+        raise ValueError("it has objects of pyarrow, which JSON can't restore safely")
+    jsonpickle = _jsonpickle({*sys.modules, *packages})
+    try:
+        return jsonpickle.Unpickler(keys=True, on_missing="error").restore(flat)
+    except jsonpickle.errors.ClassNotFoundError as error:  # a BaseException, but no Exception
+        raise LookupError(str(error)) from error
+
+
+class _Nowhere:
+    """A file that forgets what is written to it."""
+
+    def write(self, data: object) -> None:
+        pass
+
+
+def _jsonpickle(packages: Container[str]) -> Any:
+    """Import jsonpickle, with handlers for the packages that may occur."""
+    try:
+        import jsonpickle
+    except ImportError as error:
+        raise missing_package("jsonpickle", "JSON for more than plain lists and dicts") from error
+    if "numpy" in packages:
+        import jsonpickle.ext.numpy
+
+        jsonpickle.ext.numpy.register_handlers()
+    if "pandas" in packages:
+        from persidict.core._codecs import json_frames
+
+        json_frames.register_handlers()
+    if "pyarrow" in packages:
+        import pyarrow as pa
+
+        jsonpickle.handlers.register(pa.Table.__mro__[-2], _refuse_arrow, base=True)
+    return jsonpickle
+
+
+def _refuse_arrow(_: Any) -> NoReturn:
+    """Take the place of a jsonpickle handler: jsonpickle restores Arrow data as invalid memory."""
+    raise TypeError("objects of pyarrow have no JSON form; use 'pkl', or a format such as Parquet")
+
+
+def _packages(flat: Any) -> set[str]:
+    """Return the packages of all classes that the tags in parsed JSON name."""
+    found: set[str] = set()
+    pending = [flat]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, dict):
+            pending.extend(node.values())
+            for tag in ("py/object", "py/function", "py/type"):
+                found.add(str(node.get(tag)).partition(".")[0])
+    return found

@@ -1,0 +1,75 @@
+"""Plain JSON text by orjson, or by the standard library where orjson is not installed.
+
+orjson is used only where its result is certain to be exact: it writes tuples, enums and NaN as
+something else, and reads integers beyond 64 bits as floats.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from persidict.core._codecs.equality import strictly_equal
+from persidict.core._codecs.json_levels import has_only_json_types
+
+orjson: Any
+try:
+    import orjson
+except ImportError:
+    orjson = None
+
+TAG_KEYS = ("py/", "json://")
+"""jsonpickle obeys dict keys that start with one of these."""
+
+# orjson returns a float of at least this amount for an integer beyond 64 bits.
+_LONG_INTEGER = 2.0**63
+# In a text whose digits are all 0, and whose other characters are spaces or dots, such an integer
+# looks like this.
+_MANY_DIGITS = b" " + b"0" * 19
+_DIGITS = bytes(
+    ord("0") if byte in b"0123456789" else ord(".") if byte in b"." else ord(" ")
+    for byte in range(256)
+)
+# Up to this size in bytes, checking the text costs less than checking its parts.
+_SMALL = 1024
+
+
+def parse(data: bytes) -> tuple[Any, bool]:
+    """Parse JSON, and return whether the text shows that it has no tags."""
+    # A tag has a slash, which can also be written as an escape.
+    is_untagged = b"/" not in data and b"\\" not in data
+    if orjson is None:
+        return json.loads(data), is_untagged
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # NaN and infinities, which jsonpickle writes although JSON has none.
+        return json.loads(data), is_untagged
+    tags = () if is_untagged else TAG_KEYS
+    if len(data) > _SMALL and has_only_json_types(value, _LONG_INTEGER, tags):
+        return value, True
+    if len(data) >= len(_MANY_DIGITS) - 1 and _MANY_DIGITS in b" " + data.translate(_DIGITS):
+        value = json.loads(data)
+    return value, is_untagged
+
+
+def has_tags(value: Any) -> bool:
+    """Return whether parsed JSON has a dict key that is a tag."""
+    return not has_only_json_types(value, None, TAG_KEYS)
+
+
+def plain_text(value: Any) -> bytes | None:
+    """Return plain JSON, or None if the value would not come back equal from it."""
+    if orjson is None:
+        try:
+            data = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2).encode()
+        except (TypeError, ValueError, RecursionError):
+            return None
+        return data if strictly_equal(json.loads(data), value) and not has_tags(value) else None
+    try:
+        data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except TypeError:  # an integer beyond 64 bits, a lone surrogate, an object
+        return None
+    tags = TAG_KEYS if b"/" in data else ()
+    return data if has_only_json_types(value, math.inf, tags) else None
