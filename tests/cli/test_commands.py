@@ -387,12 +387,36 @@ def test_a_missing_distribution(call, monkeypatch):
     assert "pip install persidict-s3" in said
 
 
-def test_an_interruption_is_one_line(call, data, monkeypatch):
-    def interrupted(self, *, delete):
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ls", DATA],
+        ["ls", "-l", DATA, "runs/*"],
+        ["stat", DATA],
+        ["du", DATA],
+        ["get", DATA, "note"],
+        ["verify", DATA],
+        ["put", DATA, "note", "1"],
+        ["rm", "-r", DATA, "runs"],
+        ["mv", DATA, "note", "new"],
+        ["cp", DATA, "copy"],
+        ["sync", DATA, "copy"],
+        ["diff", DATA, DATA],
+        ["export", DATA],
+        ["import", DATA],
+        ["watch", DATA],
+    ],
+    ids=lambda command: "".join(command[:2]).partition(".")[0],
+)
+def test_an_interruption_is_one_line(call, data, monkeypatch, command):
+    def interrupted(self, *arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("persidict.core.transfer.Transfer.run", interrupted)
-    assert one_line(call("sync", DATA, "copy", check=130)) == "persidict: interrupted\n"
+    for primitive in ("_scan", "_keys", "_get", "_load_many", "_put", "_erase", "_erase_many"):
+        monkeypatch.setattr(FileDirDict, primitive, interrupted)
+    line = b'{"key": "a", "value": 1}'
+    found = call(*command, stdin=line, check=130)
+    assert found.err == "persidict: interrupted\n"
 
 
 def test_debug_shows_where(call, data):
