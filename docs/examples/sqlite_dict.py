@@ -1,4 +1,4 @@
-"""A dict in an SQLite database: how little it takes to write a store of one's own."""
+"""A dict in an SQLite database: an example of a small backend."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SQLiteDict(BlobDict[ValueType]):
 
     @contextmanager
     def _connection(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """Open the database: for each operation anew, so that threads and forks share nothing."""
+        """Open the database, once per operation, so that threads and forks share nothing."""
         try:
             with closing(sqlite3.connect(self.database, timeout=60, isolation_level=None)) as db:
                 if write:
@@ -112,7 +112,7 @@ class SQLiteDict(BlobDict[ValueType]):
             db.execute(_ERASE, ("/".join(key), self.serialization_format))
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, Stat]]:
-        # "/" is in no component and "0" is the next character: a prefix is a range of paths.
+        # No component contains "/", and "0" is the next character, so a prefix is a range of paths.
         start, end = ("/".join(prefix) + "/", "/".join(prefix) + "0") if prefix else ("", "\x7f")
         while True:
             with self._connection() as db:
