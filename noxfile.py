@@ -32,6 +32,9 @@ CONTENTS["persidict"] = CONTENTS["persidict-s3"] | {"persidict-s3"}
 # What a distribution's own tests can't do without, beyond the test-base group.
 ALONE_NEEDS = {"persidict-s3": ["moto[server]>=5.1.21"]}
 
+# What is tested without the GIL. orjson and lz4 have no wheels for such a Python.
+FREE_THREADED_TESTS = [f"tests/{name}" for name in ("core", "conformance", "file", "wrappers")]
+
 nox.needs_version = ">=2025.5"
 nox.options.sessions = ["tests"]
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -102,6 +105,16 @@ def whole_suite(session: nox.Session) -> None:
 nox.session(whole_suite, name="tests", python=None)
 for _version in PYTHONS:
     nox.session(whole_suite, name=f"tests-{_version}", python=_version)
+
+
+@nox.session(name="tests-3.14t", python="3.14t")
+def free_threaded(session: nox.Session) -> None:
+    """The tests of core, files and wrappers without the GIL, and without codecs that need it."""
+    sources = [arg for name in CONTENTS for arg in ("--editable", str(PACKAGES / name))]
+    session.install("--no-deps", *sources)
+    session.install(*group("test-base"), *group("free-threaded"))
+    pytest(session, *([] if session.posargs else FREE_THREADED_TESTS))
+    say(session, "the tests passed without the GIL")
 
 
 def build_wheels(session: nox.Session) -> None:
@@ -308,6 +321,33 @@ def torture(session: nox.Session) -> None:
     install_editable(session, *group("test"))
     session.run("python", "-m", "tests.torture.run", *session.posargs)
     say(session, "no promise was broken")
+
+
+def laboratory(session: nox.Session, name: str) -> None:
+    """Build a place that this machine does not have, and run tests there; see its script."""
+    session.install("pip", *group("packaging"))
+    place = ROOT / "build" / "portability" / name
+    script = f"tools/portability/{name.replace('-', '_')}.py"
+    session.run("python", script, str(place), *session.posargs)
+    say(session, "no promise was broken there; run")
+
+
+@nox.session(python="3.11")
+def windows(session: nox.Session) -> None:
+    """Run the tests on a Windows Python under Wine. Debian and root; a quarter of an hour."""
+    laboratory(session, "windows")
+
+
+@nox.session(name="network-fs")
+def network_fs(session: nox.Session) -> None:
+    """Examine NFS, SMB and local file systems in a virtual machine. Debian and root; 10 minutes."""
+    laboratory(session, "network-fs")
+
+
+@nox.session(name="newer-pythons")
+def newer_pythons(session: nox.Session) -> None:
+    """Run the tests on Python 3.14 and 3.15 from Debian. Debian and root; a few minutes."""
+    laboratory(session, "newer-pythons")
 
 
 @nox.session(name="s3-real")
