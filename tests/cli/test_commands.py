@@ -119,6 +119,7 @@ def test_get_other_objects(call, tmp_path):
 
 def test_what_is_not_there(call, data):
     assert "there is no item no/such" in one_line(call("get", DATA, "no/such", check=1))
+    assert "no item runs, but there are items below it" in call("get", DATA, "runs", check=1).err
     assert "there is no directory" in one_line(call("ls", "./nothing", check=1))
     for command in ("stat", "verify", "watch"):
         one_line(call(command, "./nothing", check=1))
@@ -361,7 +362,18 @@ def test_wrong_usage(call, data, arguments, says):
     assert says in one_line(call(*arguments, check=2))
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["ls"], ["get", DATA], ["ls", "--no"]])
+def test_without_a_command_help_is_shown(call):
+    assert "watch" in call(check=2).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"), [(["lss"], "ls"), (["ls", "x", "--sort", "tim"], "time")]
+)
+def test_misspelt_words_get_a_suggestion(call, arguments, meant):
+    assert f"did you mean '{meant}'?" in call(*arguments, check=2).err
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["ls"], ["get", DATA], ["ls", "--no"]])
 def test_wrong_arguments(call, arguments):
     assert "usage: persidict" in call(*arguments, check=2).err
 

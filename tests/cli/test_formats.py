@@ -47,6 +47,12 @@ def test_a_new_store_is_pkl(call, tmp_path):
     assert make(tmp_path, "data")["a"] == 1
 
 
+def test_text_under_a_name_like_a_format(call, tmp_path):
+    call("put", "data?format=jsonl&base_class_for_values=str", "a", "1", check=0)
+    assert (tmp_path / "data").is_dir()
+    assert call("get", "--json", "data?format=jsonl&base_class_for_values=str", "a").out == '"1"\n'
+
+
 def test_options_stand_for_the_query(call, tmp_path):
     call(
         *("put", "data", "a", "1", "--format", "json", "--digest-len", "0", "--no-durable"),
@@ -66,6 +72,8 @@ def test_options_stand_for_the_query(call, tmp_path):
         (["data?format=json", "--format", "pkl"], "given twice"),
         (["data?digest_len=1", "--digest-len", "2"], "given twice"),
         (["data", "--digest-len", "x"], "digest_len must be an integer"),
+        (["data", "--format", "JSON"], "did you mean 'json'?"),
+        (["data?format=.pickle"], "did you mean 'pkl'?"),
         (["data", "--param", "x"], "NAME=VALUE"),
         (["data", "--param", "frmat=1"], "unknown parameter 'frmat'"),
         (["data", "--param", "format=pkl"], "--format"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 Parsers: TypeAlias = "argparse._SubParsersAction[CommandParser]"
 Command: TypeAlias = Callable[[argparse.Namespace], int]
@@ -23,7 +24,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
         """Parse intermixed arguments, which calls this method again."""
-        if self._is_inside:
+        if self._is_inside or self._subparsers is not None:
             return super().parse_known_args(*args, **kwargs)
         self._shorten_usage()  # argparse changes the arguments while it parses
         self._is_inside = True
@@ -31,6 +32,15 @@ class CommandParser(argparse.ArgumentParser):
             return self.parse_known_intermixed_args(*args, **kwargs)
         finally:
             self._is_inside = False
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and an error, which suggests the command or value that is meant."""
+        if match := re.search(r"invalid choice: '(.+?)' \(choose from (.+)\)", message):
+            from difflib import get_close_matches  # not needed by those who make no mistake
+
+            close = get_close_matches(match[1], re.findall(r"[\w-]+", match[2]), 1)
+            message += f"; did you mean {close[0]!r}?" if close else ""
+        super().error(message)
 
     def _shorten_usage(self) -> None:
         """Show only the positional arguments in the usage line."""

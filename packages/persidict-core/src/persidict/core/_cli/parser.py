@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from persidict.core._cli.arguments import CommandParser
 from persidict.core._cli.output import CommandFailed, one_line
@@ -89,6 +90,11 @@ def _code(error: Exception) -> int:
     return USAGE if isinstance(error, (TypeError, ValueError)) else FAILURE
 
 
+def _no_command(parser: argparse.ArgumentParser, _: argparse.Namespace) -> int:
+    parser.print_help(sys.stderr)
+    return USAGE
+
+
 def _parser() -> argparse.ArgumentParser:
     # Loaded here so that Ctrl-C during the start ends like Ctrl-C later on.
     from persidict.core._cli import (
@@ -101,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         watching,
     )
 
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="persidict",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -110,8 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"persidict {__version__}")
     parser.add_argument("--debug", action="store_true", help="show a traceback for errors")
     commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, parser_class=CommandParser
+        title="commands", metavar="COMMAND", parser_class=CommandParser
     )
+    parser.set_defaults(run=partial(_no_command, parser))
     for module in (listing, reading, changing, copying, json_lines, watching, completion):
         module.add_to(commands)
     return parser

@@ -79,7 +79,8 @@ def get(options: Namespace) -> int:
         value = store[key]
     except KeyError:
         fail_on_wrong_format(options, store)
-        raise CommandFailed(f"there is no item {options.key}") from None
+        below = ", but there are items below it" if store.get_subdict(key) else ""
+        raise CommandFailed(f"there is no item {options.key}{below}") from None
     # A file gets text and bytes as they are, without a line end.
     to_file = options.output is not None and isinstance(value, (bytes, str)) and not options.json
     data = encode_for_output(value, as_json=options.json, raw=options.raw or to_file)

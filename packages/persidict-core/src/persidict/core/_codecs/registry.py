@@ -66,12 +66,17 @@ def validate_format(serialization_format: object, base_class: type | None) -> No
     if name in ("pkl", "json") or name in _registered:
         return
     if base_class is None or not issubclass(base_class, str):
-        meant = _OTHER_NAMES.get(name.lower().strip("."))
+        meant = intended_format(name)
         hint = f" (did you mean {meant!r}?)" if meant else ""
         raise ValueError(
             f"serialization_format {name!r}{hint} stores plain text, so base_class_for_values must "
             "be str (for other values use 'pkl', 'json', or add the format with register_format)"
         )
+
+
+def intended_format(name: str) -> str | None:
+    """Return the built-in format that a user probably means by another name, such as ``pickle``."""
+    return _OTHER_NAMES.get(name.lower().strip("."))
 
 
 def codec_for(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from persidict.core import _facade
-from persidict.core._codecs.registry import validate_format
+from persidict.core._codecs.registry import intended_format, validate_format
 from persidict.core._opening.class_names import class_named
 from persidict.core.base import PersiDict
 from persidict.core.parameters import constructor_parameters, did_you_mean, unknown_parameter
@@ -56,6 +56,11 @@ def open_url(target: str | os.PathLike[str], given: Mapping[str, Any]) -> PersiD
         raise unknown_parameter(name, unknown[0], allowed)
     params |= given
     if _FORMAT in params and "base_class_for_values" not in params and _is_text(params[_FORMAT]):
+        if meant := intended_format(params[_FORMAT]):
+            raise ValueError(
+                f"unknown format {params[_FORMAT]!r}; did you mean {meant!r}? "
+                "(for plain text, add base_class_for_values=str)"
+            )
         params["base_class_for_values"] = str
     store: PersiDict[Any] = cls(**params)
     return store
