@@ -387,3 +387,68 @@ def test_random_operations():
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
+
+
+class TestOwnAges:
+    @pytest.fixture
+    def d(self, monkeypatch):
+        moment = [1000.0]
+        monkeypatch.setattr("time.time", lambda: moment[0])
+        d = ExpiringDict(LocalDict(), max_age=60, own_ages=True)
+        d._now = lambda: moment[0]
+        d.moment = moment
+        return d
+
+    def test_items_expire_one_by_one(self, d):
+        d["usual"] = 1
+        d.set_with_max_age("short", 2, 10)
+        d.set_with_max_age("long", 3, 1000)
+        d.set_with_max_age("like-others", 4, None)
+        assert dict(d.items()) == {("usual",): 1, ("short",): 2, ("long",): 3, ("like-others",): 4}
+        d.moment[0] += 11
+        assert sorted(d.values()) == [1, 3, 4]
+        d.moment[0] += 50
+        assert list(d.values()) == [3]
+
+    def test_listings_and_bulk_reads(self, d):
+        d.update(a=1, b=2)
+        d.set_with_max_age("c", 3, 10)
+        d.moment[0] += 11
+        assert ("c" in d, d.get("c"), len(d), d.discard("c")) == (False, None, 2, False)
+        assert dict(d.get_many(["a", "c"])) == {("a",): 1}
+        assert dict(d.items()) == {("a",): 1, ("b",): 2}
+        d.set_with_max_age("b", 4, 1000)
+        d.moment[0] += 60
+        assert list(d) == [("b",)]
+        assert d.purge() == 2
+        assert set(d.wrapped_dict) == {("b",)}
+
+    def test_conditions_see_one_version(self, d):
+        d.set_with_max_age("a", 1, 10)
+        seen = d.get_with_etag("a")
+        assert seen.new_value == 1
+        changed = d.set_item_if(
+            "a", value=2, condition=ETAG_IS_THE_SAME, expected_etag=seen.actual_etag
+        )
+        assert changed.condition_was_satisfied
+        d.moment[0] += 11
+        assert d["a"] == 2, "the new value has no age of its own"
+        d.moment[0] += 50
+        assert d.setdefault("a", 3) == 3
+
+    def test_items_written_without_ages_are_values(self, d):
+        d.wrapped_dict["old"] = {"value": 1}
+        assert d["old"] == {"value": 1}
+        assert d.wrapped_dict.get_params() == d.get_params()["wrapped_dict"].get_params()
+        assert d.get_params()["own_ages"] is True
+
+    def test_wrong_uses(self, d):
+        with pytest.raises(ValueError, match="own_ages=True"):
+            ExpiringDict(LocalDict(), max_age=1).set_with_max_age("a", 1, 1)
+        for wrong in (0, -1):
+            with pytest.raises(ValueError, match="max_age must be a positive"):
+                d.set_with_max_age("a", 1, wrong)
+        with pytest.raises(TypeError, match="max_age must be a number"):
+            d.set_with_max_age("a", 1, "1")
+        with pytest.raises(ValueError, match="must have no base_class_for_values"):
+            ExpiringDict(LocalDict(base_class_for_values=int), max_age=1, own_ages=True)

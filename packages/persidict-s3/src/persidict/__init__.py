@@ -86,10 +86,15 @@ if TYPE_CHECKING:
     from persidict.s3 import S3Dict as S3Dict
     from persidict.s3 import S3Dict_FileDirCached as S3Dict_FileDirCached
     from persidict.wrappers import AppendOnlyDictCached as AppendOnlyDictCached
+    from persidict.wrappers import BoundedDict as BoundedDict
+    from persidict.wrappers import Counter as Counter
     from persidict.wrappers import ExpiringDict as ExpiringDict
+    from persidict.wrappers import Lease as Lease
     from persidict.wrappers import Memoized as Memoized
     from persidict.wrappers import MutableDictCached as MutableDictCached
     from persidict.wrappers import OverlappingMultiDict as OverlappingMultiDict
+    from persidict.wrappers import Queue as Queue
+    from persidict.wrappers import Semaphore as Semaphore
     from persidict.wrappers import WriteOnceDict as WriteOnceDict
     from persidict.wrappers import memoize as memoize
     from persidict.wrappers import stable_digest as stable_digest

@@ -19,7 +19,8 @@ NAMES_BY_PART = {
     ),
     "file": "FileDirDict",
     "wrappers": (
-        "AppendOnlyDictCached ExpiringDict Memoized MutableDictCached OverlappingMultiDict "
+        "AppendOnlyDictCached BoundedDict Counter ExpiringDict Lease Memoized MutableDictCached "
+        "OverlappingMultiDict Queue Semaphore "
         "WriteOnceDict memoize stable_digest"
     ),
     "s3": "BasicS3Dict S3Dict S3Dict_FileDirCached",

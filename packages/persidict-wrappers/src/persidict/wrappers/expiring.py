@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from persidict.core.backend import ETagMismatch, Expected, StatLike
 from persidict.core.base import PersiDict
@@ -16,8 +16,10 @@ from persidict.core.flags import (
     ItemNotAvailableFlag,
     ValueNotRetrievedFlag,
 )
-from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
+from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import ETagValue, ValueType
+from persidict.wrappers._coordination.waiting import validate_seconds
+from persidict.wrappers.aged_items import AgedItems, AgedStat, WithAge
 from persidict.wrappers.wrapper import WrapperDict, batches, validate_wrapped
 
 _INSERTED_AT_ONCE = 256
@@ -33,41 +35,80 @@ class ExpiringDict(WrapperDict[ValueType]):
     Args:
         wrapped_dict: Holds the items.
         max_age: Seconds.
+        own_ages: Items may have a `max_age` of their own, see `set_with_max_age`. Values are then
+            stored together with it, as ``{"value": …, "max_age": …}``: all who share the wrapped
+            dict must use it so. Looking an item up, and listing, then read values.
 
     Raises:
         TypeError: `wrapped_dict` is no `PersiDict`, or `max_age` no number.
-        ValueError: `wrapped_dict` is append-only, or `max_age` not positive and finite.
+        ValueError: `wrapped_dict` is append-only, `max_age` is not positive and finite, or
+            `own_ages` is given with a wrapped dict that has a `base_class_for_values`.
 
     Notes:
         The time of a write is the wrapped dict's timestamp, and it is compared with this
         machine's clock. If another machine wrote it (on S3 the server tells the time, in whole
         seconds), the clocks' difference adds to the age or is taken from it: choose a `max_age`
-        well above it. Writes under an ETag and deletions take one look more than without expiry,
-        and listing looks at each item's time.
+        well above it. An item whose time is ahead of this machine's clock expires that much
+        later; if a clock was wrong by years, delete the item. On files, later writes to it don't
+        go back in time either. Writes under an ETag and deletions take one request more than
+        without expiry, and listing looks at each item's time.
 
     Example:
         >>> from persidict import LocalDict
-        >>> sessions = ExpiringDict(wrapped_dict=LocalDict(), max_age=3600)
+        >>> sessions = ExpiringDict(LocalDict(), max_age=3600)
         >>> sessions["alice"] = {"cart": 3}
         >>> "alice" in sessions, sessions.purge()
         (True, 0)
     """
 
-    def __init__(self, wrapped_dict: PersiDict[ValueType], *, max_age: float) -> None:
+    def __init__(
+        self, wrapped_dict: PersiDict[ValueType], *, max_age: float, own_ages: bool = False
+    ) -> None:
         if validate_wrapped("wrapped_dict", wrapped_dict).append_only:
             raise ValueError("wrapped_dict can't be append-only: expired items are replaced")
-        if isinstance(max_age, bool) or not isinstance(max_age, (int, float)):
-            raise TypeError(f"max_age must be a number of seconds, got {max_age!r}")
-        if not (max_age > 0 and math.isfinite(max_age)):
-            raise ValueError(f"max_age must be a positive number of seconds, got {max_age}")
-        super().__init__(wrapped_dict)
-        self.max_age = float(max_age)
+        super().__init__(AgedItems(wrapped_dict) if own_ages else wrapped_dict)
+        self._items_dict = wrapped_dict
+        self.max_age = validate_seconds("max_age", max_age)
+        self.own_ages = bool(own_ages)
         self._now = time.time
 
     @property
     def wrapped_dict(self) -> PersiDict[ValueType]:
         """The dict that holds the items, expired ones too; a sub-dict's, its sub-dict."""
-        return self._main_here()
+        is_whole = len(self._prefix) == len(self._items_dict._prefix)
+        return self._items_dict if is_whole else self._items_dict._at(self._prefix)
+
+    def get_params(self) -> dict[str, Any]:
+        """Return the constructor's arguments that open the same dict; the usual `own_ages` not."""
+        params = super().get_params()
+        if not self.own_ages:
+            del params["own_ages"]
+        return params
+
+    def set_with_max_age(
+        self, key: NonEmptyPersiDictKey, value: ValueType, max_age: float | None
+    ) -> None:
+        """Write a value whose item is there for `max_age` seconds; None: as long as others.
+
+        Raises:
+            TypeError: `max_age` is no number.
+            ValueError: `max_age` is not positive, or the dict was opened without ``own_ages``.
+
+        Example:
+            >>> from persidict import LocalDict
+            >>> sessions = ExpiringDict(LocalDict(), max_age=3600, own_ages=True)
+            >>> sessions.set_with_max_age("bob", {"cart": 1}, 60)
+            >>> sessions["bob"]
+            {'cart': 1}
+        """
+        if not self.own_ages:
+            raise ValueError(
+                "items have a max_age of their own only in an ExpiringDict(own_ages=True)"
+            )
+        if max_age is not None:
+            max_age = validate_seconds("max_age", max_age)
+        item: Any = WithAge(self._validate_value(value), max_age)
+        self._main._store(self._complete(key), item, ANY_ETAG)
 
     def purge(self) -> int:
         """Delete the expired items of this (sub-)dict, none that is written meanwhile.
@@ -86,7 +127,8 @@ class ExpiringDict(WrapperDict[ValueType]):
         return purged
 
     def _is_expired(self, stat: StatLike) -> bool:
-        return self._now() - stat.timestamp > self.max_age
+        own = stat.max_age if isinstance(stat, AgedStat) else None
+        return self._now() - stat.timestamp > (self.max_age if own is None else own)
 
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
         stat = self._main._stat(key)
@@ -189,4 +231,4 @@ class ExpiringDict(WrapperDict[ValueType]):
 
     def clear(self) -> None:
         """Delete all items, expired ones too."""
-        self._main_here().clear()
+        self.wrapped_dict.clear()

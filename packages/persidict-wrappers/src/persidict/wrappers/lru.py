@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import TypeAlias
 
 from persidict.core.backend import StatLike
 from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.results import ETagValue
+from persidict.wrappers.cache_entries import etag_of
+
+Chosen: TypeAlias = tuple[NonEmptySafeStrTuple, ETagValue | None]
+"""An entry to delete: its key and the version that was seen, None if it vanished."""
 
 _Entries = Iterable[tuple[NonEmptySafeStrTuple, StatLike]]
 # The part of a bound that is freed at once, and that may be new before the next listing.
@@ -44,12 +51,17 @@ class LruBound:
         """Note that an entry is gone."""
         self._used.pop(key, None)
 
-    def added(self, key: NonEmptySafeStrTuple, stat: StatLike) -> list[NonEmptySafeStrTuple]:
-        """Note an entry that was just written and return those to delete for it."""
-        size = stat.size or 0
+    def added(self, key: NonEmptySafeStrTuple, stat: StatLike, size: int) -> list[Chosen]:
+        """Note an entry that was just written and return those to delete for it.
+
+        Args:
+            key: The entry's key.
+            stat: Its stat.
+            size: The bytes that it takes.
+        """
         if self.max_bytes is not None and size > self.max_bytes:
             self._used.pop(key, None)
-            return [key]
+            return [(key, etag_of(stat))]
         self._items_until_listing -= key not in self._used
         self._bytes_until_listing -= size
         self._used[key] = time.time()
@@ -57,35 +69,41 @@ class LruBound:
             self.max_bytes is None or self._bytes_until_listing >= 0
         ):
             return []
-        return self._excess()
+        return self.excess()
 
-    def _excess(self) -> list[NonEmptySafeStrTuple]:
+    def excess(self) -> list[Chosen]:
         """List the entries, choose those to delete, and set when to list again."""
         # Other threads needn't list too while this one does.
         self._items_until_listing = (self.max_items or 0) // _SHARE
         self._bytes_until_listing = (self.max_bytes or 0) // _SHARE
-        entries = sorted((*self._use_and_size(key, stat), key) for key, stat in self._entries())
-        items, total = len(entries), sum(size for _, size, _ in entries)
+        entries = sorted(
+            (self._entry(key, stat) for key, stat in self._entries()), key=itemgetter(0, 1, 2)
+        )
+        items, total = len(entries), sum(entry[1] for entry in entries)
         most_items = _room(self.max_items, items)
         most_bytes = _room(self.max_bytes, total)
-        excess = []
-        for _, size, key in entries:
+        excess: list[Chosen] = []
+        for _, size, key, etag in entries:
             if items <= most_items and total <= most_bytes:
                 break
             items -= 1
             total -= size
-            excess.append(key)
-        present = {key for _, _, key in entries[len(excess) :]}
+            excess.append((key, etag))
+        present = {entry[2] for entry in entries[len(excess) :]}
         self._used = {key: at for key, at in self._used.copy().items() if key in present}
         self._items_until_listing = _until_listing(self.max_items, items)
         self._bytes_until_listing = _until_listing(self.max_bytes, total)
         return excess
 
-    def _use_and_size(self, key: NonEmptySafeStrTuple, stat: StatLike) -> tuple[float, int]:
+    def _entry(
+        self, key: NonEmptySafeStrTuple, stat: StatLike
+    ) -> tuple[float, int, NonEmptySafeStrTuple, ETagValue | None]:
+        """Return when an entry was used, its size, its key and its version."""
         try:
-            return max(stat.timestamp, self._used.get(key, 0.0)), stat.size or 0
+            written, size, etag = stat.timestamp, stat.size or 0, stat.etag
         except KeyError:
-            return 0.0, 0  # vanished meanwhile: the first to go
+            return 0.0, 0, key, None  # vanished meanwhile: the first to go
+        return max(written, self._used.get(key, 0.0)), size, key, etag
 
 
 def validate_bound(name: str, bound: int | None) -> int | None:

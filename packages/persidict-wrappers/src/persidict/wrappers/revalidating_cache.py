@@ -165,7 +165,7 @@ class RevalidatingCache(ForwardingDict[ValueType]):
 
     def _make_room(self, key: NonEmptySafeStrTuple, entry: StatLike | None) -> None:
         if self._bound is not None and entry is not None:
-            for evicted in self._bound.added(key, entry):
+            for evicted, _ in self._bound.added(key, entry, entry.size or 0):
                 self._forget(evicted)
 
     def _forget(self, key: NonEmptySafeStrTuple) -> None:

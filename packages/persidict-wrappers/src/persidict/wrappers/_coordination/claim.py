@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import random
 import time
@@ -99,7 +100,14 @@ class Claim:
         self._pauses = 0
         self._process = os.getpid()
         self._heartbeat: Heartbeat | None = None
+        self._confirmed = -math.inf
         self.is_lost = False
+
+    @property
+    def is_surely_held(self) -> bool:
+        """Whether nobody else can have taken over, by this machine's clock."""
+        age = self.clock() - self._confirmed
+        return self.may_be_ours and not self.is_lost and age < self._seconds
 
     @property
     def is_waiting(self) -> bool:
@@ -141,6 +149,7 @@ class Claim:
         expired = self._seen.owner
         mine = ClaimText(self._owner, self._seconds, self._seen.token + 1)
         self.may_be_ours = True
+        begun = self.clock()
         outcome = self._store.set_item_if(
             self.key,
             value=mine.text(),
@@ -160,6 +169,7 @@ class Claim:
             )
         self._seen = mine
         self._etag = outcome.resulting_etag
+        self._confirmed = begun
         self.may_be_ours = True  # also if `release` was called meanwhile, in another thread
         return True
 
@@ -203,6 +213,7 @@ class Claim:
 
     def beat(self) -> bool:
         """Rewrite the item; False if it is somebody else's by now, or was released."""
+        begun = self.clock()
         try:
             outcome = self._store.set_item_if(
                 self.key,
@@ -216,6 +227,7 @@ class Claim:
             return True
         if outcome.condition_was_satisfied:
             self._etag = outcome.resulting_etag
+            self._confirmed = begun
             return True
         if self._heartbeat is None or not self._heartbeat.is_stopped:
             _LOG.warning("the lease %r was taken over from this process", self.key)

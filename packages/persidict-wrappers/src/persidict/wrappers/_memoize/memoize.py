@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from persidict.core.base import PersiDict
 from persidict.wrappers._coordination.claim import validate_claim_store
+from persidict.wrappers._coordination.waiting import validate_seconds
 from persidict.wrappers._memoize.call_keys import CallKeys
 from persidict.wrappers._memoize.function_names import component, full_name
 from persidict.wrappers._memoize.protocol import Memoized
@@ -124,11 +124,11 @@ def memoize(
     if lease_store is not None and not once:
         raise ValueError("lease_store is of no use without once=True")
     settings = Settings(
-        None if max_age is None else _validate_seconds("max_age", max_age),
-        None if stale is None else _validate_seconds("stale", stale),
+        None if max_age is None else validate_seconds("max_age", max_age),
+        None if stale is None else validate_seconds("stale", stale),
         _validate_exceptions(exceptions),
         _validate_lease_store(store, lease_store) if once else None,
-        _validate_seconds("lease", lease) if once else 0.0,
+        validate_seconds("lease", lease) if once else 0.0,
     )
     if max_age is not None and store.append_only:
         raise ValueError("max_age needs a store that is not append-only: old results are replaced")
@@ -165,14 +165,6 @@ def _memoized(function: Callable[..., Any], results: Results) -> Any:
     memoized.cache_info = results.cache_info
     memoized.cache_clear = results.cache_clear
     return memoized
-
-
-def _validate_seconds(name: str, seconds: Any) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, got {seconds!r}")
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise ValueError(f"{name} must be a positive number of seconds, got {seconds}")
-    return float(seconds)
 
 
 def _validate_exceptions(exceptions: Any) -> tuple[type[Exception], ...]:
