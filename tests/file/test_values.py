@@ -28,7 +28,7 @@ def test_a_value_that_cant_be_pickled(present, make, base, leftovers, slept):
     assert caught.value.key == ("a", "b")
     assert caught.value.serialization_format == "pkl"
     assert "I stay here" in str(caught.value)
-    assert "'a', 'b'" in str(caught.value)
+    assert "'a/b'" in str(caught.value)
     assert isinstance(caught.value.__cause__, ValueError)
     assert dict(d) == before
     assert leftovers() == []
@@ -90,7 +90,7 @@ def assert_refuses(d, path, serialization_format="pkl"):
     assert isinstance(error, BackendError)
     assert error.key == ("x", "bad")
     assert error.__cause__ is not None
-    for part in ("'x', 'bad'", str(path), repr(serialization_format)):
+    for part in ("'x/bad'", str(path), repr(serialization_format)):
         assert part in str(error)
     with pytest.raises(DecodingError):
         d.get(("x", "bad"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from persidict import ITEM_NOT_AVAILABLE, BackendError, FileDirDict
+from persidict.file import flush as flush_module
 from tests.torture.power_loss import DiesNow, Disk, Recorder, materialise
 
 KEYS = [("a",), ("x", "b"), ("x", "c"), ("x", "y", "d"), ("e",)]
@@ -159,7 +161,14 @@ def _draw(d: Any, step: int, dice: random.Random) -> tuple[Callable[[], Any], di
 
     if not d.durable:
         return (lambda: d.discard(key)) if key in d else (lambda: d.__setitem__(key, value)), {}
-    kind = dice.choice(["set", "set", "set", "set", "transform", "default", "discard", "clear"])
+    writes = ["set", "set", "set", "set", "update", "update", "transform", "default"]
+    kind = dice.choice([*writes, "discard", "many", "clear"])
+    if kind == "update":
+        some = {one: [step, "y" * n] for n, one in enumerate(dice.sample(KEYS, 3))}
+        return (lambda: d.update(some)), some
+    if kind == "many":
+        gone = [one for one in dice.sample(KEYS, 2) if one in d]
+        return (lambda: d.discard_many(gone)), dict.fromkeys(gone)
     if kind == "set":
         return (lambda: d.__setitem__(key, value)), {key: value}
     if kind == "transform":
@@ -202,3 +211,16 @@ def skip_fsync(monkeypatch: Any, what: str) -> None:
 
     monkeypatch.setattr("persidict.file.directory.sync", sync)
     monkeypatch.setattr("persidict.file.pending_file.sync", sync)
+    monkeypatch.setattr("persidict.file.batches.sync_file_system", lambda *_: None)
+
+
+def flush_only_once(monkeypatch: Any, when: str) -> None:
+    """Break batches: leave out the flush before files get their names, or the one after."""
+    flush = flush_module.sync_file_system
+    calls = itertools.count()
+
+    def sometimes(*args: Any) -> None:
+        if next(calls) % 2 == (1 if when == "before" else 0):
+            flush(*args)
+
+    monkeypatch.setattr("persidict.file.batches.sync_file_system", sometimes)

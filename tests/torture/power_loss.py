@@ -40,6 +40,7 @@ class Recorder:
         self.events: list[Event] = []
         self._calls_left: int | None = None
         monkeypatch.setattr(os, "fsync", lambda _: None)  # what it does is left to the model
+        monkeypatch.setattr("persidict.file.flush._syncfs", lambda: self._syncfs)
         for name in ("write", "fsync", "link", "rename", "unlink", "mkdir", "rmdir"):
             monkeypatch.setattr(os, name, self._recorded(getattr(os, name), name))
         monkeypatch.setattr(os, "open", self._opening(os.open))
@@ -85,6 +86,11 @@ class Recorder:
             return result
 
         return call
+
+    def _syncfs(self, descriptor: int) -> int:
+        self._count_down()
+        self.events.append(Event("syncfs", ()))
+        return 0
 
     def _write(self, descriptor: int, data: Any) -> Event:
         return Event("write", (os.fstat(descriptor).st_ino, data))
@@ -229,6 +235,10 @@ class Disk:
     def _fsync(self, inode: int) -> None:
         if inode in self._ids:  # else one above the top
             self._nodes[self._ids[inode]].sync()
+
+    def _syncfs(self) -> None:
+        for node in self._nodes:
+            node.sync()
 
     def _link(self, inode: int, parent: int, name: str) -> None:
         self._directory(parent).changes.append((name, self._ids[inode]))

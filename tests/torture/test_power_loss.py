@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("persidict.file")
 
-from tests.torture.power_cuts import SKIPPED, cut_power, skip_fsync
+from tests.torture.power_cuts import SKIPPED, cut_power, flush_only_once, skip_fsync
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it patches what Linux does")
 
@@ -30,3 +30,15 @@ def test_a_store_that_skips_fsync_is_caught(what, tmp_path, monkeypatch):
     skip_fsync(monkeypatch, what)
     outcome = cut_power(tmp_path, monkeypatch, random.Random(0), kills=False)
     assert len(outcome.problems) == 1
+
+
+@pytest.mark.parametrize("left_out", ["before", "after"])
+def test_a_batch_that_leaves_out_a_flush_is_caught(left_out, tmp_path):
+    found = []
+    for seed in range(3):
+        (tmp_path / str(seed)).mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            flush_only_once(patch, left_out)
+            dice = random.Random(seed)
+            found += cut_power(tmp_path / str(seed), patch, dice, kills=False).problems
+    assert found

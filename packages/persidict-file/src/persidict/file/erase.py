@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import time
 from collections.abc import Iterable
 from functools import partial
 from itertools import chain, groupby, islice
@@ -12,7 +12,7 @@ from operator import itemgetter
 from persidict.core.flags import ANY_ETAG, AnyETagFlag
 from persidict.core.results import ETagValue
 from persidict.file.directory import Directory
-from persidict.file.folder import Folder, may_return
+from persidict.file.folder import RECENT, Folder, may_return
 from persidict.file.held import Held, holding
 from persidict.file.pending_file import require_version
 from persidict.file.system_errors import raise_foreign
@@ -48,7 +48,10 @@ def erase_file(
         held.committing = name, current
         if not held.is_disturbed:  # otherwise a signal handler or finalizer may have changed it
             break
-    _delete(directory, name, current, folder)
+    if may_return(current):
+        folder.keep_deleted(directory, name)
+    else:
+        directory.unlink(name)
     folder.uses_lock_files = directory.has_lock_file()
     directory.unlock()
     if durable:
@@ -112,21 +115,19 @@ def _erase_batch(
     directory = Directory(held, folder.root, directories, None)
     for start in range(0, len(names), _MAX_LOCKED):
         directory.lock()
+        now = time.time_ns()
         for name in names[start : start + _MAX_LOCKED]:
             current = directory.stat_file(name)
-            if current is not None:
-                try:
-                    _delete(directory, name, current, folder)
-                except FileNotFoundError as error:
-                    raise_foreign(error)  # otherwise by a program that takes no locks
+            if current is None:
+                continue
+            try:
+                if now - current.st_mtime_ns < RECENT and may_return(current):
+                    folder.keep_deleted(directory, name)
+                else:
+                    directory.unlink(name)
+            except FileNotFoundError as error:
+                raise_foreign(error)  # otherwise by a program that takes no locks
         folder.uses_lock_files = directory.has_lock_file()
         directory.unlock()
     if durable:
         directory.sync()
-
-
-def _delete(directory: Directory, name: str, info: os.stat_result, folder: Folder) -> None:
-    if may_return(info):
-        folder.keep_deleted(directory, name)
-    else:
-        directory.unlink(name)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from persidict.core._codecs.signing import SigningKey
-from persidict.core.backend import Expected, Location, StatLike
+from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
 from persidict.core.blobs import BlobDict, Pieces
 from persidict.core.errors import BackendError
-from persidict.core.flags import ANY_ETAG, AnyETagFlag
-from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
+from persidict.core.flags import (
+    ANY_ETAG,
+    ITEM_NOT_AVAILABLE,
+    AnyETagFlag,
+    ItemNotAvailableFlag,
+)
+from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, shown_key, trusted_keys
 from persidict.core.results import ETagValue, ValueType
+from persidict.file.batches import Encoded, batches, write_batch
 from persidict.file.directory import DirectoryMaker
 from persidict.file.erase import erase_file, erase_names, is_removed
 from persidict.file.folder import Folder
@@ -27,14 +34,13 @@ from persidict.file.parameters import (
     validated_root,
 )
 from persidict.file.paths import Layout
-from persidict.file.pending_file import require_version, write
-from persidict.file.read import is_absent, read_version
+from persidict.file.pending_file import look_first, write
+from persidict.file.read import is_absent, read_again, read_version
 from persidict.file.scan import directories_below, first_components, items_below
 from persidict.file.stats import EntryStat, FileStat
-from persidict.file.system_errors import raise_foreign
+from persidict.file.system_errors import MAX_SHOWN, backend_error, raise_foreign
 
 _MAX_DIGEST_LEN = 26
-_MAX_SHOWN = 200
 
 
 class FileDirDict(BlobDict[ValueType]):
@@ -139,6 +145,8 @@ class FileDirDict(BlobDict[ValueType]):
         try:
             info = os.stat(path)
         except OSError as error:
+            if error.errno == errno.ENOENT:
+                raise KeyError(key) from error
             raise self._missing_or_failure("look up", key, error) from error
         if not stat.S_ISREG(info.st_mode):
             raise KeyError(key)
@@ -147,10 +155,16 @@ class FileDirDict(BlobDict[ValueType]):
     def _get(
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
     ) -> tuple[bytes | None, FileStat]:
+        path = self._start + self._layout.file(key)
         try:
-            return read_version(self._start + self._layout.file(key), known)
+            return read_version(path, known)
         except OSError as error:
-            raise self._missing_or_failure("read", key, error) from error
+            if error.errno == errno.ENOENT:
+                raise KeyError(key) from error
+            try:
+                return read_again(path, known, error)
+            except OSError as final:
+                raise self._missing_or_failure("read", key, final) from final
 
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
@@ -162,29 +176,64 @@ class FileDirDict(BlobDict[ValueType]):
             path = listed.path if isinstance(listed, EntryStat) else self._where(key)
             try:
                 data, found = read_version(path, None)
-            except OSError as error:
-                failure = self._missing_or_failure("read", key, error)
-                if isinstance(failure, KeyError):
+            except OSError:
+                try:
+                    data, found = self._get(key, None)  # says what is wrong
+                except KeyError:
                     continue
-                raise failure from error
             yield key, self._decoded(key, data), found  # type: ignore[arg-type]  # nothing is known
 
     def _put(self, key: NonEmptySafeStrTuple, data: Pieces, expected: Expected) -> FileStat:
         path = self._layout.file(key)
         if len(path) > self._max_path:
-            raise ValueError(
-                f"the path of {self._shown(key)!r:.{_MAX_SHOWN}} would be "
-                f"{len(path) - self._max_path} bytes longer than the {MAX_PATH} "
-                "that the system allows"
-            )
+            self._refuse_path(key)
         try:
             if expected is not ANY_ETAG:
-                self._look_first(self._start + path, expected)
+                look_first(self._start + path, expected)
             pieces = data if isinstance(data, list) else (data,)
             names = path.split(os.sep)[1:]
             return holding(partial(write, names, pieces, expected, self._folder, self.durable))
         except OSError as error:
             raise self._failure("write", key, error) from error
+
+    def _store_many(
+        self,
+        items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
+        expected: AnyETagFlag | ItemNotAvailableFlag,
+    ) -> None:
+        """Write items with a few flushes for many of them."""
+        if not self._writes_batches():
+            super()._store_many(items, expected)
+        elif not all(self._write_many(items, expected, stop=True)):
+            raise ETagMismatch
+
+    def _insert_many(
+        self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
+    ) -> Iterator[bool]:
+        if not self._writes_batches():
+            return super()._insert_many(items)
+        return self._write_many(items, ITEM_NOT_AVAILABLE, stop=False)
+
+    def _writes_batches(self) -> bool:
+        # Without flushes there is nothing to save; a subclass sees each write in its `_put`.
+        return self.durable and type(self)._put is FileDirDict._put
+
+    def _write_many(
+        self,
+        items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
+        expected: AnyETagFlag | ItemNotAvailableFlag,
+        *,
+        stop: bool,
+    ) -> Iterator[bool]:
+        encoded = (
+            Encoded(self._names_to_write(key), self._encoded_pieces(key, value))
+            for key, value in items
+        )
+        for batch in batches(encoded):
+            try:
+                yield from write_batch(batch, expected, self._folder, stop=stop)
+            except OSError as error:
+                raise self._failure("write", None, error) from error
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
         names = self._layout.file(key).split(os.sep)[1:]
@@ -265,17 +314,18 @@ class FileDirDict(BlobDict[ValueType]):
     def _where(self, key: NonEmptySafeStrTuple) -> str:
         return self._start + self._layout.file(key)
 
-    @staticmethod
-    def _look_first(path: str, expected: Expected) -> None:
-        """Raise before anything is written what the commit would raise anyway."""
-        try:
-            info = os.stat(path)
-        except OSError as error:
-            if not is_absent(path, error):
-                raise
-            require_version(None, expected)
-        else:
-            require_version(info if stat.S_ISREG(info.st_mode) else None, expected)
+    def _names_to_write(self, key: NonEmptySafeStrTuple) -> list[str]:
+        path = self._layout.file(key)
+        if len(path) > self._max_path:
+            self._refuse_path(key)
+        return path.split(os.sep)[1:]
+
+    def _refuse_path(self, key: NonEmptySafeStrTuple) -> NoReturn:
+        size = len(os.fsencode(self._where(key)))
+        raise ValueError(
+            f"the path of {shown_key(self._shown(key))} has {size} bytes; "
+            f"the system allows {MAX_PATH}"
+        )
 
     def _missing_or_failure(
         self, operation: str, key: NonEmptySafeStrTuple, error: OSError
@@ -288,16 +338,8 @@ class FileDirDict(BlobDict[ValueType]):
     def _failure(
         self, operation: str, key: NonEmptySafeStrTuple | None, error: OSError
     ) -> BackendError:
-        raise_foreign(error)
-        what, where, why = "the items", self.base_dir, str(error)
+        where = self.base_dir
         if key is not None:
-            what = f"{self._shown(key)!r:.{_MAX_SHOWN}}"
-            where = self._start + self._layout.file(key)[:_MAX_SHOWN]
-            if len(why) > len(self._start) + 2 * _MAX_SHOWN:  # it names a long path once more
-                why = f"[Errno {error.errno}] {error.strerror}"
-        return BackendError(
-            f"can't {operation} {what} in {where}: {why}",
-            backend=type(self).__name__,
-            operation=operation,
-            key=None if key is None else self._shown(key),
-        )
+            where = self._start + self._layout.file(key)[:MAX_SHOWN]
+            key = self._shown(key)
+        return backend_error(type(self).__name__, operation, key, where, error)

@@ -38,26 +38,16 @@ class Held:
         committing: The name that is about to change, and the file that it belongs to until then.
     """
 
-    __slots__ = (
-        "committing",
-        "descriptors",
-        "directory",
-        "is_disturbed",
-        "lock",
-        "outer",
-        "pending",
-        "unlock",
-    )
+    unlock: Callable[[], None] | None = None
+    lock: int | None = None
+    directory: int | str = ""
+    outer: Held | None = None
+    is_disturbed = False
+    committing: tuple[str, os.stat_result | None] | None = None
 
     def __init__(self) -> None:
         self.descriptors: list[int] = []
         self.pending: dict[str, None] = {}
-        self.unlock: Callable[[], None] | None = None
-        self.lock: int | None = None
-        self.directory: int | str = ""
-        self.outer: Held | None = None
-        self.is_disturbed = False
-        self.committing: tuple[str, os.stat_result | None] | None = None
 
     def close(self) -> None:
         """Release the lock, close all descriptors, delete the pending files."""

@@ -15,6 +15,7 @@ from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE
 from persidict.file.directory import BY_DESCRIPTOR, Directory, sync
 from persidict.file.folder import RECENT, Folder, host, may_return
 from persidict.file.held import Held
+from persidict.file.read import is_absent
 from persidict.file.stats import FileStat
 from persidict.file.system_errors import raise_foreign
 
@@ -25,7 +26,7 @@ _FLAGS = (os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),)
 # Bytes from which on a call for each piece costs less than joining them.
 _MIN_WRITTEN_APART = 1 << 18
 # How often a directory may be removed as empty before a file gets into it.
-_MAX_REMOVALS = 1000
+MAX_REMOVALS = 1000
 _numbers = itertools.count()
 # The last three digits of modification times, 100 to 999: no zeros at the end, so that times with
 # zeros show a file system that cuts them off.
@@ -80,7 +81,12 @@ class PendingFile:
             now = now // 100_000 * 100_000 + int.from_bytes(os.urandom(4), "big") % 100_000
         self._stamp(now // 1000 * 1000 + 100 + next(_digits[0]) % 900)
         if self.info.st_mode & mode != mode:  # the umask has taken something away
-            os.chmod(self._fd if BY_DESCRIPTOR else path, mode)
+            os.chmod(path, mode)
+
+    def close(self, held: Held) -> None:
+        """Close it; others may take it for abandoned after an hour."""
+        self._fd = -1
+        held.close_descriptors(len(held.descriptors) - 1)
 
     def newer_than(self, moment_ns: int) -> None:
         """Set a modification time after the given one.
@@ -94,7 +100,7 @@ class PendingFile:
 
     def _stamp(self, moment_ns: int) -> None:
         """Set the modification time, and flush it with the content."""
-        if BY_DESCRIPTOR:
+        if BY_DESCRIPTOR and self._fd >= 0:
             os.utime(self._fd, ns=(moment_ns, moment_ns))
             if self._synced:
                 sync(self._fd)
@@ -124,7 +130,7 @@ def write(
     if not BY_DESCRIPTOR:  # an open file can't be moved there
         held.close_descriptors(0)
     kept = len(held.descriptors)
-    for _ in range(_MAX_REMOVALS):
+    for _ in range(MAX_REMOVALS):
         try:
             directory = Directory(held, folder.root, directories, folder.maker)
             commit(held, directory, name, pending, expected, folder)
@@ -189,6 +195,18 @@ def _gives_way(directory: Directory, name: str, expected: Expected) -> bool:
     if expected is not ANY_ETAG:
         raise ETagMismatch from None  # a program that takes no locks was faster
     return False
+
+
+def look_first(path: str, expected: Expected) -> None:
+    """Raise before anything is written what the commit would raise anyway."""
+    try:
+        info = os.stat(path)
+    except OSError as error:
+        if not is_absent(path, error):
+            raise
+        require_version(None, expected)
+    else:
+        require_version(info if stat.S_ISREG(info.st_mode) else None, expected)
 
 
 def require_version(current: os.stat_result | None, expected: Expected) -> None:

@@ -8,6 +8,7 @@ import stat
 
 from persidict.core.results import ETagValue
 from persidict.file.stats import FileStat
+from persidict.file.system_errors import raise_foreign
 
 # Without O_NONBLOCK, opening a FIFO would wait for a writer.
 _READ = (os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),)
@@ -20,9 +21,7 @@ _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _MAX_STALE = 10
 
 
-def read_version(
-    path: str, known: ETagValue | None, retries: int = _MAX_STALE
-) -> tuple[bytes | None, FileStat]:
+def read_version(path: str, known: ETagValue | None) -> tuple[bytes | None, FileStat]:
     """Return the content of a file and its stat, no content if its ETag is `known`.
 
     Raises:
@@ -33,9 +32,9 @@ def read_version(
         try:
             opened += map(os.open, (path,), _READ)
             info = os.fstat(opened[0])
-            found = FileStat((info,))
             if not stat.S_ISREG(info.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "no regular file", path)
+            found = FileStat((info,))
             if known is not None and found.etag == known:
                 return None, found
             size = info.st_size
@@ -47,18 +46,30 @@ def read_version(
             if opened:
                 for _ in map(os.close, map(opened.pop, _LAST)):
                     pass
-    except OSError as error:
-        if error.errno != errno.ESTALE or not retries:
-            raise
-        # A network file system: the file has been replaced since its name was looked up.
-        return read_version(path, known, retries - 1)
     finally:
         if opened:
             os.close(opened[0])
 
 
+def read_again(path: str, known: ETagValue | None, error: OSError) -> tuple[bytes | None, FileStat]:
+    """Read a file that a network file system has replaced since its name was looked up.
+
+    Raises:
+        OSError: The given error, if it says something else, or stays.
+    """
+    for _ in range(_MAX_STALE):
+        if error.errno != errno.ESTALE:
+            break
+        try:
+            return read_version(path, known)
+        except OSError as another:
+            error = another
+    raise error
+
+
 def is_absent(path: str, error: OSError) -> bool:
     """Tell whether an error means that there is no file, or something else in its place."""
+    raise_foreign(error)
     if error.errno in _NO_FILE:
         return True
     if error.errno not in _MAYBE_NO_FILE:

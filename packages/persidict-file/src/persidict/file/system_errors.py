@@ -1,6 +1,15 @@
-"""Tell the errors of system calls from those that a signal handler or a finalizer raised."""
+"""Errors of system calls: what users are told, and which errors are none of them."""
 
 from __future__ import annotations
+
+from typing import Any
+
+from persidict.core.errors import BackendError
+from persidict.core.keys import shown_key
+
+# Characters of a path below the root that a message shows.
+MAX_SHOWN = 200
+_MAX_REASON = 1000
 
 
 def raise_foreign(error: OSError) -> None:
@@ -11,3 +20,28 @@ def raise_foreign(error: OSError) -> None:
     """
     if error.errno is None:
         raise error
+
+
+def backend_error(
+    backend: str, operation: str, key: Any, where: str, error: OSError
+) -> BackendError:
+    """Return the error for users of a system call that failed.
+
+    Args:
+        backend: The name of the store's class.
+        operation: What was tried.
+        key: The item's key; None for many items.
+        where: The path that it was about.
+        error: What the system said.
+    """
+    raise_foreign(error)
+    what = "the items" if key is None else shown_key(key)
+    why = str(error)
+    if len(why) > _MAX_REASON:  # it repeats a long path
+        why = f"[Errno {error.errno}] {error.strerror}"
+    return BackendError(
+        f"can't {operation} {what} in {where}: {why}",
+        backend=backend,
+        operation=operation,
+        key=key,
+    )
