@@ -7,13 +7,14 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar, overlo
 
 from persidict.aio.reader import AsyncReader
 from persidict.core.base import PersiDict
-from persidict.core.copying import CopyCounts, Progress
 from persidict.core.flags import IF_ETAG_CHANGED, ETagConditionFlag, Joker, RetrieveValueFlag
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, PersiDictKey
 from persidict.core.results import (
     ConditionalOperationResult,
+    CopyCounts,
     ETagIfExists,
     OperationResult,
+    Progress,
     TransformingFunction,
     ValueType,
 )

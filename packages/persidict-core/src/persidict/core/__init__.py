@@ -13,7 +13,6 @@ from persidict.core.backend import Expected as Expected
 from persidict.core.backend import StatLike as StatLike
 from persidict.core.base import PersiDict as PersiDict
 from persidict.core.blobs import BlobDict as BlobDict
-from persidict.core.copying import CopyCounts as CopyCounts
 from persidict.core.empty import EmptyDict as EmptyDict
 from persidict.core.errors import BackendError as BackendError
 from persidict.core.errors import ConcurrencyConflictError as ConcurrencyConflictError
@@ -55,6 +54,7 @@ from persidict.core.keys import SafeStrTuple as SafeStrTuple
 from persidict.core.local import LocalBackend as LocalBackend
 from persidict.core.local import LocalDict as LocalDict
 from persidict.core.results import ConditionalOperationResult as ConditionalOperationResult
+from persidict.core.results import CopyCounts as CopyCounts
 from persidict.core.results import ETagIfExists as ETagIfExists
 from persidict.core.results import ETagValue as ETagValue
 from persidict.core.results import OperationResult as OperationResult

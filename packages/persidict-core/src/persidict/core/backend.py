@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias
 
 from persidict.core._codecs.registry import validate_format
+from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import (
     ANY_ETAG,
     ITEM_NOT_AVAILABLE,
@@ -17,10 +18,14 @@ from persidict.core.flags import (
 from persidict.core.keys import (
     NonEmptyPersiDictKey,
     NonEmptySafeStrTuple,
+    PersiDictKey,
     SafeStrTuple,
+    as_prefix,
     trusted_key,
+    trusted_keys,
 )
-from persidict.core.parameters import HelpfulMeta
+from persidict.core.parameters import HelpfulMeta, constructor_parameters
+from persidict.core.redaction import shown_params
 from persidict.core.results import ETagValue, ValueType
 
 Expected: TypeAlias = ETagValue | ItemNotAvailableFlag | AnyETagFlag
@@ -221,6 +226,64 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
         depth = len(prefix)
         return (key[depth] for key in self._keys(prefix))
 
+    # The handle
+
+    def get_params(self) -> dict[str, Any]:
+        """Return the constructor's arguments that open the same store, sorted by name."""
+        names = sorted(constructor_parameters(type(self)))
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def get_subdict(self, prefix_key: PersiDictKey) -> Self:
+        """Return a live view of the items whose keys begin with `prefix_key`, without it.
+
+        It has the same settings and creates nothing; an empty prefix gives the whole dict.
+
+        Example:
+            >>> from persidict import LocalDict
+            >>> d = LocalDict()
+            >>> d["users", "alice"] = 1
+            >>> list(d.get_subdict("users"))
+            [NonEmptySafeStrTuple(('alice',))]
+        """
+        return self._at(self._prefix + as_prefix(prefix_key))
+
+    def subdicts(self) -> dict[str, Self]:
+        """Return the sub-dict of every first component that a key has."""
+        names = list(dict.fromkeys(self._first_components(self._prefix)))
+        return dict(zip(names, map(self._at, trusted_keys(self._prefix, names)), strict=True))
+
+    def __repr__(self) -> str:
+        params = shown_params(self.get_params(), self._secret_params)
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in params)})"
+
+    def __copy__(self) -> Self:
+        """Return a second handle on the same store."""
+        return self._at(self._prefix)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return a second handle on the same store."""
+        return self._at(self._prefix)
+
+    def _at(self, prefix: SafeStrTuple) -> Self:
+        """Return a view of what is below a complete prefix."""
+        attributes = self.__dict__.copy()
+        attributes["_prefix"] = prefix
+        view = object.__new__(type(self))
+        view.__dict__ = attributes  # a third of what update() takes
+        return view
+
+    def _is_same_store(self, other: object) -> bool:
+        """Tell, without reading, whether another handle has the same type and parameters."""
+        if self is other:
+            return True
+        if type(self) is not type(other) or not isinstance(other, Backend):
+            return False
+        theirs = other.get_params()
+        return all(
+            mine._is_same_store(theirs[name]) if isinstance(mine, Backend) else mine == theirs[name]
+            for name, mine in self.get_params().items()
+        )
+
     def _location(self) -> Location:
         """Return where the items of this (sub-)dict are.
 
@@ -231,7 +294,7 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
         shared = {name: id(value) for name, value in vars(self).items() if name != "_prefix"}
         return Location((type(self), shared), self._prefix)
 
-    # Shared by all that users call.
+    # Keys and values that users give
 
     def _complete(self, key: NonEmptyPersiDictKey) -> NonEmptySafeStrTuple:
         """Validate a key that the user gave and put the prefix before it."""
@@ -265,3 +328,8 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
                 f"got {type(value).__qualname__}"
             )
         return value  # type: ignore[no-any-return]  # just checked, or unchecked by choice
+
+    def _validate_mutable(self) -> None:
+        """Raise `MutationPolicyError` if the dict is append-only."""
+        if self.append_only:
+            raise MutationPolicyError("append-only")

@@ -1,48 +1,36 @@
-"""`PersiDict`: the mapping half of the public interface, on top of five primitives."""
+"""`PersiDict`: the mapping that users call, on top of the five primitives of a store."""
 
 from __future__ import annotations
 
 from collections.abc import (
+    ItemsView,
     Iterable,
+    Iterator,
+    KeysView,
     Mapping,
     MutableMapping,
+    ValuesView,
 )
 from contextlib import closing
 from itertools import groupby
 from typing import Any, Self, TypeVar, overload
 
+from persidict.core import mapping, notebook
 from persidict.core.backend import PLAIN_TYPES, ETagMismatch
-from persidict.core.conditional import validate_default
-from persidict.core.copying import CopyingOperations
+from persidict.core.conditional import ConditionalOperations
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import ANY_ETAG, DELETE_CURRENT, ITEM_NOT_AVAILABLE, Joker
-from persidict.core.keys import (
-    NonEmptyPersiDictKey,
-    NonEmptySafeStrTuple,
-    PersiDictKey,
-    SafeStrTuple,
-    as_prefix,
-    trusted_key,
-    trusted_keys,
-)
-from persidict.core.mapping import closable
-from persidict.core.notebook import NotebookViews
-from persidict.core.parameters import constructor_parameters
-from persidict.core.redaction import shown_params
-from persidict.core.results import ValueType
+from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
+from persidict.core.results import CopyCounts, Progress, ValueType
 
 _Default = TypeVar("_Default")
-_MISSING: Any = object()
 
 
-class PersiDict(
-    NotebookViews, CopyingOperations[ValueType], MutableMapping[NonEmptySafeStrTuple, ValueType]
-):
+class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStrTuple, ValueType]):
     """A persistent dict; the base class of all stores and wrappers.
 
-    A store implements the five primitives of `persidict.core.backend.Backend`
-    (``_stat``, ``_load``, ``_store``, ``_erase``, ``_scan``); all that users call is built on
-    them here and in `persidict.core.conditional`.
+    A store implements the five primitives of `persidict.core.backend.Backend`; everything that
+    users call is built on them.
 
     Args:
         append_only: Refuse every change and deletion of an existing item.
@@ -61,6 +49,47 @@ class PersiDict(
         not be seen.
     """
 
+    def __getitem__(self, key: NonEmptyPersiDictKey) -> ValueType:
+        """Return the value.
+
+        Raises:
+            KeyError: There is no such item; its argument is the normalised key.
+        """
+        complete = self._complete(key)
+        try:
+            value, _ = self._load(complete, None)
+        except KeyError as error:
+            raise self._missing(key, error)  # noqa: B904  # the store's own error is chained
+        if self.base_class_for_values is not None:
+            self._validate_class(value)
+        return value  # type: ignore[return-value]  # without `known`, a value always comes
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is such an item.
+
+        Raises:
+            TypeError: `key` can't be a key.
+            ValueError: A component of it is not safe.
+        """
+        try:
+            self._stat(self._complete(key))  # type: ignore[arg-type]  # checked there
+        except KeyError:
+            return False
+        return True
+
+    @overload
+    def get(self, key: NonEmptyPersiDictKey, /) -> ValueType | None: ...
+    @overload
+    def get(self, key: NonEmptyPersiDictKey, /, default: ValueType) -> ValueType: ...
+    @overload
+    def get(self, key: NonEmptyPersiDictKey, /, default: _Default) -> ValueType | _Default: ...
+    def get(self, key: NonEmptyPersiDictKey, /, default: Any = None) -> Any:
+        """Return the value, or `default` if there is no such item."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
     def __setitem__(self, key: NonEmptyPersiDictKey, value: ValueType | Joker) -> None:
         """Write a value: `KEEP_CURRENT` does nothing, `DELETE_CURRENT` deletes.
 
@@ -73,12 +102,13 @@ class PersiDict(
             if value is DELETE_CURRENT:
                 self.discard(key)
             return
-        checked = self._validate_value(value)
+        if type(value) not in PLAIN_TYPES or self.base_class_for_values is not None:
+            self._validate_value(value)
         if not self.append_only:
-            self._store(complete, checked, ANY_ETAG)
+            self._store(complete, value, ANY_ETAG)  # type: ignore[arg-type]  # validated
             return
         try:
-            self._store(complete, checked, ITEM_NOT_AVAILABLE)
+            self._store(complete, value, ITEM_NOT_AVAILABLE)  # type: ignore[arg-type]  # likewise
         except ETagMismatch:
             raise MutationPolicyError("append-only") from None
 
@@ -108,6 +138,78 @@ class PersiDict(
         """Do the same as `discard`, by its old name."""
         return self.discard(key)
 
+    def __iter__(self) -> Iterator[NonEmptySafeStrTuple]:
+        return mapping.scan_keys(self)
+
+    def __len__(self) -> int:
+        return self._count(self._prefix)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any item, by looking for the first."""
+        with closing(mapping.closable(self._keys(self._prefix))) as keys:
+            return next(keys, None) is not None
+
+    def keys(self) -> KeysView[NonEmptySafeStrTuple]:
+        """Return a streaming, set-like view of the keys."""
+        return mapping.PersiKeysView(self)
+
+    def values(self) -> ValuesView[ValueType]:
+        """Return a streaming view of the values."""
+        return mapping.PersiValuesView(self)
+
+    def items(self) -> ItemsView[NonEmptySafeStrTuple, ValueType]:
+        """Return a streaming, set-like view of the items."""
+        return mapping.PersiItemsView(self)
+
+    def get_many(
+        self, keys: Iterable[NonEmptyPersiDictKey]
+    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
+        """Yield key and value of the items that exist, in the order of `keys`.
+
+        Stores with slow access fetch several values at a time.
+
+        Example:
+            >>> from persidict import LocalDict
+            >>> d = LocalDict()
+            >>> d.update(a=1, b=2)
+            >>> dict(d.get_many(["b", "no"]))
+            {NonEmptySafeStrTuple(('b',)): 2}
+        """
+        wanted = ((self._complete(key), None) for key in keys)
+        return ((key, value) for key, value, _ in mapping.load_values(self, wanted))
+
+    @overload  # type: ignore[override]  # accepts all that can be a key
+    def update(
+        self, other: mapping.Pairs[ValueType | Joker] = (), /, **named: ValueType | Joker
+    ) -> None: ...
+    @overload
+    def update(
+        self, other: mapping.HasKeys[ValueType | Joker], /, **named: ValueType | Joker
+    ) -> None: ...
+    def update(self, other: Any = (), /, **named: Any) -> None:
+        """Write all items of a mapping, of an iterable of pairs, and of the keyword arguments."""
+        self.set_many(mapping.pairs_of(other))
+        if named:
+            self.set_many(named.items())
+
+    def set_many(self, items: Iterable[tuple[NonEmptyPersiDictKey, ValueType | Joker]]) -> None:
+        """Write many items as if one after the other.
+
+        Stores with slow access write several at a time. After an error some items may have
+        been written; which, is as if it had come up one after the other, or a few more.
+
+        Raises:
+            MutationPolicyError: The dict is append-only and an item exists.
+        """
+        pairs = ((self._complete(key), value) for key, value in items)
+        for is_joker, run in groupby(pairs, key=lambda pair: isinstance(pair[1], Joker)):
+            if is_joker:
+                for key in (key for key, joker in run if joker is DELETE_CURRENT):
+                    self._validate_mutable()
+                    self._erase_many([key])
+            else:
+                self._store_run((key, self._validate_value(value)) for key, value in run)
+
     def discard_many(self, keys: Iterable[NonEmptyPersiDictKey]) -> None:
         """Delete the items that exist; stores with slow access delete many at a time.
 
@@ -126,246 +228,122 @@ class PersiDict(
         self._validate_mutable()
         self._erase_many(self._keys(self._prefix))
 
-    def setdefault(
-        self,
-        key: NonEmptyPersiDictKey,
-        default: ValueType = None,  # type: ignore[assignment]
-    ) -> ValueType:
-        """Insert `default` only if there is no item, atomically, and return the item's value.
+    def keys_and_timestamps(self) -> Iterator[tuple[NonEmptySafeStrTuple, float]]:
+        """Yield each key with the time of its last write in POSIX seconds."""
+        return mapping.scan_timestamps(self)
 
-        Raises:
-            TypeError: `default` is a joker, or may not be stored and the item is absent.
-            ConcurrencyConflictError: It was there for each of many inserts, and gone after it.
+    def values_and_timestamps(self) -> Iterator[tuple[ValueType, float]]:
+        """Yield each value with the time it was written, in POSIX seconds."""
+        return ((value, stat.timestamp) for _, value, stat in mapping.scan_values(self))
+
+    def items_and_timestamps(self) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, float]]:
+        """Yield key, value and the time it was written, in POSIX seconds."""
+        return ((key, value, stat.timestamp) for key, value, stat in mapping.scan_values(self))
+
+    def oldest_keys(self, max_n: int | None = None) -> list[NonEmptySafeStrTuple]:
+        """Return the keys written longest ago, oldest first.
+
+        Args:
+            max_n: How many at most; None: all; 0 or less: none. Memory grows with it.
         """
-        complete = self._complete(key)
-        validate_default(default)
-        attempts = 0
-        while True:
-            try:
-                self._store(complete, self._validate_value(default), ITEM_NOT_AVAILABLE)
-            except ETagMismatch:
-                refusal = None
-            except (TypeError, ValueError) as error:
-                refusal = error  # of no interest if there is an item
-            else:
-                return default
-            try:
-                return self[key]
-            except KeyError:
-                if refusal is not None:
-                    raise refusal from refusal.__cause__
-            attempts += 1  # deleted since the insert failed
-            self._back_off_insert(complete, attempts)
+        return mapping.keys_by_time(self, max_n, newest=False)
 
-    @overload
-    def pop(self, key: NonEmptyPersiDictKey, /) -> ValueType: ...
-    @overload
-    def pop(self, key: NonEmptyPersiDictKey, /, default: ValueType) -> ValueType: ...
-    @overload
-    def pop(self, key: NonEmptyPersiDictKey, /, default: _Default) -> ValueType | _Default: ...
-    def pop(self, key: NonEmptyPersiDictKey, /, default: Any = _MISSING) -> Any:
-        """Delete the item and return its value; no two callers ever get the same item.
+    def newest_keys(self, max_n: int | None = None) -> list[NonEmptySafeStrTuple]:
+        """Return the keys written last, newest first; `max_n` as for `oldest_keys`."""
+        return mapping.keys_by_time(self, max_n, newest=True)
 
-        Raises:
-            KeyError: There is no such item and no default was given.
-            MutationPolicyError: The dict is append-only.
-        """
-        complete = self._complete(key)
-        self._validate_mutable()
-        attempts = 0
-        while True:
-            try:
-                value, stat = self._load(complete, None)
-                self._validate_class(value)
-                self._erase(complete, stat.etag)
-            except KeyError as error:
-                if default is not _MISSING:
-                    return default
-                raise self._missing(key, error)  # noqa: B904  # the store's error is chained
-            except ETagMismatch:
-                attempts += 1
-                self._back_off(complete, attempts)
-            else:
-                return value
+    def oldest_values(self, max_n: int | None = None) -> list[ValueType]:
+        """Return the values of `oldest_keys`, without those deleted meanwhile."""
+        return [value for _, value in self.get_many(self.oldest_keys(max_n))]
 
-    def popitem(self) -> tuple[NonEmptySafeStrTuple, ValueType]:
-        """Delete any item and return it; no two callers ever get the same one.
+    def newest_values(self, max_n: int | None = None) -> list[ValueType]:
+        """Return the values of `newest_keys`, without those deleted meanwhile."""
+        return [value for _, value in self.get_many(self.newest_keys(max_n))]
 
-        Raises:
-            KeyError: The dict is empty.
-            MutationPolicyError: The dict is append-only.
-        """
-        self._validate_mutable()
-        found = True
-        while found:
-            found = False
-            with closing(closable(self._keys(self._prefix))) as keys:
-                for key in keys:
-                    found = True
-                    try:
-                        value, stat = self._load(key, None)
-                        self._validate_class(value)
-                        self._erase(key, stat.etag)
-                    except (KeyError, ETagMismatch):
-                        continue
-                    return trusted_key(key[len(self._prefix) :]), value  # type: ignore[return-value]  # without `known`, a value always comes
-        raise KeyError("popitem(): the dict is empty")
-
-    @overload  # type: ignore[override]  # accepts all that can be a key
-    def update(
-        self,
-        other: Mapping[Any, ValueType | Joker]
-        | Iterable[tuple[NonEmptyPersiDictKey, ValueType | Joker]] = (),
-        /,
-    ) -> None: ...
-    @overload
-    def update(
-        self,
-        other: Mapping[Any, ValueType | Joker]
-        | Iterable[tuple[NonEmptyPersiDictKey, ValueType | Joker]] = (),
-        /,
-        **named: ValueType | Joker,
-    ) -> None: ...
-    def update(self, other: Any = (), /, **named: Any) -> None:
-        """Write all items of a mapping, of an iterable of pairs, and of the keyword arguments."""
-        if isinstance(other, Mapping):
-            other = other.items()
-        elif hasattr(other, "keys"):
-            other = ((key, other[key]) for key in other.keys())  # noqa: SIM118  # no mapping
-        self.set_many(other)
-        if named:
-            self.set_many(named.items())
-
-    def set_many(self, items: Iterable[tuple[NonEmptyPersiDictKey, ValueType | Joker]]) -> None:
-        """Write many items as if one after the other.
-
-        Stores with slow access write several at a time. After an error some items may have
-        been written; which, is as if it had come up one after the other, or a few more.
-
-        Raises:
-            MutationPolicyError: The dict is append-only and an item exists.
-        """
-        pairs = ((self._complete(key), value) for key, value in items)
-        for is_joker, run in groupby(pairs, key=lambda pair: isinstance(pair[1], Joker)):
-            if not is_joker:
-                self._store_run((key, self._validate_value(value)) for key, value in run)
-                continue
-            for key, joker in run:
-                if joker is DELETE_CURRENT:
-                    self._validate_mutable()
-                    self._erase_many([key])
-
-    def __ior__(self, other: Any) -> Self:
-        self.update(other)
-        return self
-
-    # Sub-dicts
-
-    def get_subdict(self, prefix_key: PersiDictKey) -> Self:
-        """Return a live view of the items whose keys begin with `prefix_key`, without it.
-
-        It has the same settings and creates nothing; an empty prefix gives the whole dict.
-
-        Example:
-            >>> from persidict import LocalDict
-            >>> d = LocalDict()
-            >>> d["users", "alice"] = 1
-            >>> list(d.get_subdict("users"))
-            [NonEmptySafeStrTuple(('alice',))]
-        """
-        return self._at(self._prefix + as_prefix(prefix_key))
-
-    def subdicts(self) -> dict[str, Self]:
-        """Return the sub-dict of every first component that a key has."""
-        names = list(dict.fromkeys(self._first_components(self._prefix)))
-        return dict(zip(names, map(self._at, trusted_keys(self._prefix, names)), strict=True))
-
-    # The dict itself
-
-    def get_params(self) -> dict[str, Any]:
-        """Return the constructor's arguments that open the same store, sorted by name."""
-        names = sorted(constructor_parameters(type(self)))
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+    def random_key(self) -> NonEmptySafeStrTuple | None:
+        """Return a key drawn uniformly with the `random` module, or None if there is none."""
+        return mapping.draw_key(self)
 
     def __eq__(self, other: object) -> bool:
         """Compare as mappings; handles on one store with one setting are equal without reading."""
         if self._is_same_store(other):
             return True
-        if not isinstance(other, Mapping):
-            return NotImplemented
-        remaining = len(other)
-        for key, value in self.items():
-            remaining -= 1
-            found = _item_of(other, key)
-            if remaining < 0 or found is _MISSING or not (found is value or found == value):
-                return False
-        return remaining == 0
+        return mapping.equal_items(self, other) if isinstance(other, Mapping) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
-    def __repr__(self) -> str:
-        params = shown_params(self.get_params(), self._secret_params)
-        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in params)})"
+    def __ior__(self, other: Any) -> Self:
+        self.update(other)
+        return self
 
-    # IPython looks for it only up to the class that defines __repr__.
-    _repr_pretty_ = NotebookViews._repr_pretty_
+    def copy_to(
+        self,
+        target: PersiDict[Any],
+        *,
+        progress: Progress | None = None,
+        dry_run: bool = False,
+        compare: bool = False,
+    ) -> CopyCounts:
+        """Copy all items to another dict of any kind; what is newer there is left alone.
+
+        Every write is conditional, so no other writer loses anything. Call it again to resume.
+
+        Args:
+            target: Any other dict that does not overlap with this one.
+            progress: Called, in this thread, with key and outcome of each item: ``"copied"``,
+                ``"unchanged"``, ``"newer"`` or ``"conflict"`` (see `CopyCounts`).
+            dry_run: Change nothing; report what would happen.
+            compare: Compare values also where times are clear; reads every item in both.
+
+        Raises:
+            TypeError: `target` is no dict of this library, or `progress` can't be called.
+            ValueError: Both are the same store, or one is part of the other.
+            DecodingError: An item can't be read. Raised after all others are copied, like
+                EncodingError and MutationPolicyError for items that can't be written.
+            BackendError: A store failed; call it again to go on.
+        """
+        from persidict.core.transfer import Transfer  # not needed by those who never copy
+
+        return Transfer(self, target, progress, dry_run=dry_run, compare=compare).run()
+
+    def sync_to(
+        self,
+        target: PersiDict[Any],
+        *,
+        progress: Progress | None = None,
+        dry_run: bool = False,
+        compare: bool = False,
+    ) -> CopyCounts:
+        """Do the same as `copy_to`, then delete from the target what this dict lacks.
+
+        It deletes an item only if this dict still lacks it and nobody has changed it meanwhile,
+        and nothing if an item could not be copied.
+
+        Raises:
+            MutationPolicyError: The target is append-only.
+        """
+        from persidict.core.transfer import Transfer
+
+        transfer = Transfer(self, target, progress, dry_run=dry_run, compare=compare)
+        return transfer.run(delete=True)
 
     def __str__(self) -> str:
         return str(dict(self.items()))
 
-    def __copy__(self) -> Self:
-        """Return a second handle on the same store."""
-        return self._at(self._prefix)
-
-    def __deepcopy__(self, memo: object) -> Self:
-        """Return a second handle on the same store."""
-        return self._at(self._prefix)
-
     def __reduce__(self) -> tuple[Any, ...]:
-        """Have pickle open the same store again, from the arguments of this handle.
-
-        Raises:
-            TypeError: The dict holds its items in memory, or has a secret or a ready client.
-        """
+        """Pickle the arguments; ``TypeError`` if one (memory, a secret, a client) can't travel."""
         from persidict.core._opening.travel import reduced  # rarely needed
 
         return reduced(self)
 
-    def _at(self, prefix: SafeStrTuple) -> Self:
-        """Return a view of what is below a complete prefix."""
-        attributes = self.__dict__.copy()
-        attributes["_prefix"] = prefix
-        view = object.__new__(type(self))
-        view.__dict__ = attributes  # a third of what update() takes
-        return view
+    def _repr_html_(self) -> str:
+        return notebook.html_of(self, self.keys_and_timestamps)
 
-    def _is_same_store(self, other: object) -> bool:
-        if self is other:
-            return True
-        if type(self) is not type(other) or not isinstance(other, PersiDict):
-            return False
-        theirs = other.get_params()
-        return all(
-            mine._is_same_store(theirs[name])
-            if isinstance(mine, PersiDict)
-            else mine == theirs[name]
-            for name, mine in self.get_params().items()
-        )
-
-    def _validate_mutable(self) -> None:
-        if self.append_only:
-            raise MutationPolicyError("append-only")
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        notebook.pretty_print(self, printer, cycle)
 
     def _store_run(self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]) -> None:
         try:
             self._store_many(items, ITEM_NOT_AVAILABLE if self.append_only else ANY_ETAG)
         except ETagMismatch:
             raise MutationPolicyError("append-only") from None
-
-
-def _item_of(mapping: Mapping[Any, Any], key: NonEmptySafeStrTuple) -> Any:
-    """Find a key in any mapping, under the tuple or, if it has one component, the string."""
-    found = mapping.get(key, _MISSING)
-    if found is _MISSING and len(key) == 1 and not isinstance(mapping, PersiDict):
-        found = mapping.get(key[0], _MISSING)
-    return found

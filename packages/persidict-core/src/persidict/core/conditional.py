@@ -1,26 +1,29 @@
-"""The conditional half of `PersiDict`: every read-check-write, written once."""
+"""Operations that depend on an item's ETag."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar, overload
 
-from persidict.core.backend import ETagMismatch
-from persidict.core.errors import ConcurrencyConflictError, MutationPolicyError
+from persidict.core import guarded
+from persidict.core.backend import Backend
+from persidict.core.conditions import (
+    holds,
+    validate_default,
+    validate_flags,
+    validate_transform_arguments,
+)
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
     ANY_ETAG,
     DELETE_CURRENT,
-    ETAG_IS_THE_SAME,
     IF_ETAG_CHANGED,
     ITEM_NOT_AVAILABLE,
     KEEP_CURRENT,
     NEVER_RETRIEVE,
     ETagConditionFlag,
-    ItemNotAvailableFlag,
     Joker,
     RetrieveValueFlag,
 )
-from persidict.core.guarded import GuardedLoop, holds, validate_flags
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
 from persidict.core.results import (
     ConditionalOperationResult,
@@ -31,9 +34,37 @@ from persidict.core.results import (
     ValueType,
 )
 
+_Default = TypeVar("_Default")
+_MISSING: Any = object()
 
-class ConditionalOperations(GuardedLoop[ValueType]):
-    """Operations that depend on an item's ETag, atomic because `_store` and `_erase` are."""
+
+class ConditionalOperations(Backend[ValueType]):
+    """Reads and changes under a condition on an item's ETag, and compare-and-swap loops.
+
+    They are atomic because `_store` and `_erase` are.
+    """
+
+    def etag(self, key: NonEmptyPersiDictKey) -> ETagValue:
+        """Return the item's ETag; it changes with every write.
+
+        Raises:
+            KeyError: There is no such item.
+        """
+        try:
+            return self._stat(self._complete(key)).etag
+        except KeyError as error:
+            raise self._missing(key, error)  # noqa: B904  # the store's own error is chained
+
+    def timestamp(self, key: NonEmptyPersiDictKey) -> float:
+        """Return the time of the last write in POSIX seconds.
+
+        Raises:
+            KeyError: There is no such item.
+        """
+        try:
+            return self._stat(self._complete(key)).timestamp
+        except KeyError as error:
+            raise self._missing(key, error)  # noqa: B904  # the store's own error is chained
 
     def get_item_if(
         self,
@@ -70,7 +101,7 @@ class ConditionalOperations(GuardedLoop[ValueType]):
         """
         complete = self._complete(key)
         validate_flags(condition, expected_etag, retrieve_value)
-        value, actual = self._look(complete, expected_etag, retrieve_value)
+        value, actual = guarded.look(self, complete, expected_etag, retrieve_value)
         satisfied = holds(condition, expected_etag, actual)
         return ConditionalOperationResult(satisfied, actual, actual, value)
 
@@ -134,23 +165,12 @@ class ConditionalOperations(GuardedLoop[ValueType]):
         complete = self._complete(key)
         validate_flags(condition, expected_etag, retrieve_value)
         if value is KEEP_CURRENT:
-            seen, actual = self._look(complete, expected_etag, retrieve_value)
+            seen, actual = guarded.look(self, complete, expected_etag, retrieve_value)
             satisfied = holds(condition, expected_etag, actual)
             return ConditionalOperationResult(satisfied, actual, actual, seen)
-        if value is DELETE_CURRENT:
-            return self._erase_if(complete, condition, expected_etag, retrieve_value)
-        new_value = self._validate_value(value)
-
-        def write(seen: ETagIfExists) -> tuple[ETagValue, ValueType]:
-            if self.append_only and seen is not ITEM_NOT_AVAILABLE:
-                raise MutationPolicyError("append-only")
-            return self._store(complete, new_value, seen).etag, new_value
-
-        look_first = condition is not ETAG_IS_THE_SAME or (
-            self.append_only and expected_etag is not ITEM_NOT_AVAILABLE
-        )
-        return self._guarded(
-            complete, condition, expected_etag, retrieve_value, write, look_first=look_first
+        new_value = value if value is DELETE_CURRENT else self._validate_value(value)
+        return guarded.change_if(
+            self, complete, new_value, condition, expected_etag, retrieve_value
         )
 
     def setdefault_if(
@@ -188,24 +208,10 @@ class ConditionalOperations(GuardedLoop[ValueType]):
         complete = self._complete(key)
         validate_flags(condition, expected_etag, retrieve_value)
         validate_default(default_value)
-        default = self._validate_value(default_value)
-        insert = holds(condition, expected_etag, ITEM_NOT_AVAILABLE)
-        attempts = 0
-        while True:
-            if insert:
-                try:
-                    etag = self._store(complete, default, ITEM_NOT_AVAILABLE).etag
-                except ETagMismatch:
-                    pass
-                else:
-                    return ConditionalOperationResult(True, ITEM_NOT_AVAILABLE, etag, default)
-            value, actual = self._look(complete, expected_etag, retrieve_value)
-            if actual is ITEM_NOT_AVAILABLE and insert:
-                attempts += 1  # deleted since the insert failed
-                self._back_off_insert(complete, attempts)
-                continue
-            satisfied = holds(condition, expected_etag, actual)
-            return ConditionalOperationResult(satisfied, actual, actual, value)
+        self._validate_value(default_value)
+        return guarded.insert_if(
+            self, complete, default_value, condition, expected_etag, retrieve_value
+        )
 
     def discard_if(
         self,
@@ -232,7 +238,9 @@ class ConditionalOperations(GuardedLoop[ValueType]):
         """
         complete = self._complete(key)
         validate_flags(condition, expected_etag, NEVER_RETRIEVE)
-        return self._erase_if(complete, condition, expected_etag, NEVER_RETRIEVE)
+        return guarded.change_if(
+            self, complete, DELETE_CURRENT, condition, expected_etag, NEVER_RETRIEVE
+        )
 
     def transform_item(
         self,
@@ -268,74 +276,51 @@ class ConditionalOperations(GuardedLoop[ValueType]):
         """
         complete = self._complete(key)
         validate_transform_arguments(transformer, n_retries)
-        attempts = 0
-        while True:
-            attempts += 1
-            try:
-                return self._transform_once(complete, transformer)
-            except ETagMismatch:
-                if n_retries is not None and attempts > n_retries:
-                    raise ConcurrencyConflictError(NonEmptySafeStrTuple(key), attempts) from None
-            self._back_off(complete, attempts)
+        return guarded.transform(self, complete, transformer, n_retries)
 
-    def _transform_once(
-        self, key: NonEmptySafeStrTuple, transformer: TransformingFunction[ValueType]
-    ) -> OperationResult[ValueType]:
-        """Do one attempt; `ETagMismatch` if somebody else wrote meanwhile."""
-        value, etag = self._look(key, ITEM_NOT_AVAILABLE, ALWAYS_RETRIEVE)
-        new_value: Any = transformer(value)  # type: ignore[arg-type]  # always retrieved
-        if new_value is KEEP_CURRENT:
-            return OperationResult(etag, value)  # type: ignore[arg-type]  # always retrieved
-        if new_value is DELETE_CURRENT:
-            self._erase_seen(key, etag)
-            return OperationResult(ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE)
-        new_value = self._validate_value(new_value)
-        if self.append_only and etag is not ITEM_NOT_AVAILABLE:
-            raise MutationPolicyError("append-only")
-        return OperationResult(self._store(key, new_value, etag).etag, new_value)
-
-    def _erase_if(
+    def setdefault(
         self,
-        key: NonEmptySafeStrTuple,
-        condition: ETagConditionFlag,
-        expected_etag: ETagIfExists,
-        retrieve_value: RetrieveValueFlag,
-    ) -> ConditionalOperationResult[ValueType]:
-        def erase(seen: ETagIfExists) -> tuple[ItemNotAvailableFlag, ItemNotAvailableFlag]:
-            self._erase_seen(key, seen)
-            return ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE
+        key: NonEmptyPersiDictKey,
+        default: ValueType = None,  # type: ignore[assignment]
+    ) -> ValueType:
+        """Insert `default` only if there is no item, atomically, and return the item's value.
 
-        look_first = (
-            condition is not ETAG_IS_THE_SAME
-            or expected_etag is ITEM_NOT_AVAILABLE
-            or self.append_only
-        )
-        return self._guarded(
-            key, condition, expected_etag, retrieve_value, erase, look_first=look_first
-        )
+        Raises:
+            TypeError: `default` is a joker, or may not be stored and the item is absent.
+            ConcurrencyConflictError: It was there for each of many inserts, and gone after it.
+        """
+        complete = self._complete(key)
+        validate_default(default)
+        return guarded.set_default(self, complete, default)
 
-    def _erase_seen(self, key: NonEmptySafeStrTuple, seen: ETagIfExists) -> None:
-        """Delete the version that was seen; nothing to do if none was."""
-        if self.append_only:
-            raise MutationPolicyError("append-only")
-        if seen is not ITEM_NOT_AVAILABLE:
-            try:
-                self._erase(key, seen)
-            except KeyError:
-                raise ETagMismatch from None
+    @overload
+    def pop(self, key: NonEmptyPersiDictKey, /) -> ValueType: ...
+    @overload
+    def pop(self, key: NonEmptyPersiDictKey, /, default: ValueType) -> ValueType: ...
+    @overload
+    def pop(self, key: NonEmptyPersiDictKey, /, default: _Default) -> ValueType | _Default: ...
+    def pop(self, key: NonEmptyPersiDictKey, /, default: Any = _MISSING) -> Any:
+        """Delete the item and return its value; no two callers ever get the same item.
 
+        Raises:
+            KeyError: There is no such item and no default was given.
+            MutationPolicyError: The dict is append-only.
+        """
+        complete = self._complete(key)
+        self._validate_mutable()
+        try:
+            return guarded.pop_item(self, complete)
+        except KeyError as error:
+            if default is _MISSING:
+                raise self._missing(key, error)  # noqa: B904  # the store's error is chained
+            return default
 
-def validate_default(default: object) -> None:
-    """Refuse a joker where a value is needed."""
-    if isinstance(default, Joker):
-        raise TypeError(f"a default must be a value, not the joker {default!r}")
+    def popitem(self) -> tuple[NonEmptySafeStrTuple, ValueType]:
+        """Delete any item and return it; no two callers ever get the same one.
 
-
-def validate_transform_arguments(transformer: object, n_retries: object) -> None:
-    """Refuse what `transform_item` can't work with."""
-    if n_retries is not None and (not isinstance(n_retries, int) or isinstance(n_retries, bool)):
-        raise TypeError(f"n_retries must be an int or None, got {type(n_retries).__name__}")
-    if n_retries is not None and n_retries < 0:
-        raise ValueError(f"n_retries must not be negative, got {n_retries}")
-    if not callable(transformer):
-        raise TypeError(f"transformer must be callable, got {type(transformer).__name__}")
+        Raises:
+            KeyError: The dict is empty.
+            MutationPolicyError: The dict is append-only.
+        """
+        self._validate_mutable()
+        return guarded.pop_any(self)

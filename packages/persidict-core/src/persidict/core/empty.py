@@ -7,7 +7,7 @@ from typing import Any
 
 from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.base import PersiDict
-from persidict.core.conditional import validate_transform_arguments
+from persidict.core.conditions import validate_transform_arguments
 from persidict.core.flags import ITEM_NOT_AVAILABLE, AnyETagFlag, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import (

@@ -1,137 +1,244 @@
-"""The one loop behind every conditional change: look, judge, act on exactly what was seen."""
+"""The loops behind every conditional change: look, judge, act on exactly the version seen."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import TypeAlias
+from contextlib import closing
+from typing import Any
 
 from persidict.core.backend import Backend, ETagMismatch
-from persidict.core.errors import ConcurrencyConflictError
+from persidict.core.conditions import holds
+from persidict.core.errors import ConcurrencyConflictError, MutationPolicyError
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
-    ANY_ETAG,
-    ETAG_HAS_CHANGED,
+    DELETE_CURRENT,
     ETAG_IS_THE_SAME,
     IF_ETAG_CHANGED,
     ITEM_NOT_AVAILABLE,
+    KEEP_CURRENT,
     NEVER_RETRIEVE,
     VALUE_NOT_RETRIEVED,
+    DeleteCurrentFlag,
     ETagConditionFlag,
     ItemNotAvailableFlag,
     RetrieveValueFlag,
-    ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 from persidict.core.log import debug
-from persidict.core.results import ConditionalOperationResult, ETagIfExists, ValueType
+from persidict.core.mapping import closable
+from persidict.core.results import (
+    ConditionalOperationResult,
+    ETagIfExists,
+    OperationResult,
+    TransformingFunction,
+    ValueType,
+)
 
-_CONDITIONS = (ANY_ETAG, ETAG_IS_THE_SAME, ETAG_HAS_CHANGED)
-_RETRIEVALS = (ALWAYS_RETRIEVE, NEVER_RETRIEVE, IF_ETAG_CHANGED)
-
-# The last pauses after conflicts, as a part of the first one.
-_LAST_PAUSE = 1 / 16
-_MOST_INSERTS = 100
-
-_Seen: TypeAlias = "tuple[ValueType | ItemNotAvailableFlag | ValueNotRetrievedFlag, ETagIfExists]"
+# The shortest maximum of a back-off, as a part of the first one.
+_MIN_BACKOFF_SHARE = 1 / 16
+_MAX_INSERTS = 100
 
 
-class GuardedLoop(Backend[ValueType]):
-    """Reading and changing an item under a condition on its ETag."""
+def look(
+    store: Backend[Any],
+    key: NonEmptySafeStrTuple,
+    expected: ETagIfExists,
+    retrieve_value: RetrieveValueFlag,
+) -> tuple[Any, ETagIfExists]:
+    """Return ETag and, if `retrieve_value` asks for it, value of one version."""
+    try:
+        if retrieve_value is NEVER_RETRIEVE:
+            return VALUE_NOT_RETRIEVED, store._stat(key).etag
+        known = None
+        if retrieve_value is IF_ETAG_CHANGED and expected is not ITEM_NOT_AVAILABLE:
+            known = expected
+        value, stat = store._load(key, known)
+        etag = stat.etag  # may be read only now, and the item be gone
+    except KeyError:
+        return ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE
+    if store.base_class_for_values is not None and value is not VALUE_NOT_RETRIEVED:
+        store._validate_class(value)
+    return value, etag
 
-    def _guarded(
-        self,
-        key: NonEmptySafeStrTuple,
-        condition: ETagConditionFlag,
-        expected: ETagIfExists,
-        retrieve_value: RetrieveValueFlag,
-        act: Callable[[ETagIfExists], tuple[ETagIfExists, ValueType | ItemNotAvailableFlag]],
-        *,
-        look_first: bool,
-    ) -> ConditionalOperationResult[ValueType]:
-        """Act on the ETag for which the condition holds, round again when somebody was faster.
 
-        `act` gets the ETag that it must find, and returns ETag and value afterwards.
-        """
-        attempts = 0
-        while True:
-            seen = self._look(key, expected, NEVER_RETRIEVE)[1] if look_first else expected
-            if holds(condition, expected, seen):
-                try:
-                    return ConditionalOperationResult(True, seen, *act(seen))
-                except ETagMismatch:
-                    attempts += 1
-                    if look_first:
-                        self._back_off(key, attempts)
-                        continue
-            value, actual = self._look(key, expected, retrieve_value)
-            # It can hold by now: then it is this version that the condition is judged on.
-            if not holds(condition, expected, actual):
-                return ConditionalOperationResult(False, actual, actual, value)
+def change_if(
+    store: Backend[ValueType],
+    key: NonEmptySafeStrTuple,
+    value: ValueType | DeleteCurrentFlag,
+    condition: ETagConditionFlag,
+    expected: ETagIfExists,
+    retrieve_value: RetrieveValueFlag,
+) -> ConditionalOperationResult[ValueType]:
+    """Write a value, or delete the item, if the condition holds; retry after others' changes."""
+    # A store compares an expected ETag itself; look where there is something else to find out.
+    look_first = condition is not ETAG_IS_THE_SAME or (
+        value is DELETE_CURRENT if expected is ITEM_NOT_AVAILABLE else store.append_only
+    )
+    attempts = 0
+    while True:
+        seen = look(store, key, expected, NEVER_RETRIEVE)[1] if look_first else expected
+        if holds(condition, expected, seen):
+            try:
+                return ConditionalOperationResult(True, seen, *_replace(store, key, value, seen))
+            except ETagMismatch:
+                attempts += 1
+                if look_first:
+                    back_off(store, key, attempts)
+                    continue
+        current, actual = look(store, key, expected, retrieve_value)
+        # If the condition holds now, the item has changed: retry against the new version.
+        if not holds(condition, expected, actual):
+            return ConditionalOperationResult(False, actual, actual, current)
 
-    def _look(
-        self,
-        key: NonEmptySafeStrTuple,
-        expected: ETagIfExists,
-        retrieve_value: RetrieveValueFlag,
-    ) -> _Seen[ValueType]:
-        """Return value and ETag of one version, as far as they are asked for."""
+
+def insert_if(
+    store: Backend[ValueType],
+    key: NonEmptySafeStrTuple,
+    default: ValueType,
+    condition: ETagConditionFlag,
+    expected: ETagIfExists,
+    retrieve_value: RetrieveValueFlag,
+) -> ConditionalOperationResult[ValueType]:
+    """Write a value if there is no item and the condition holds."""
+    may_insert = holds(condition, expected, ITEM_NOT_AVAILABLE)
+    attempts = 0
+    while True:
+        if may_insert:
+            try:
+                etag = store._store(key, default, ITEM_NOT_AVAILABLE).etag
+            except ETagMismatch:
+                pass
+            else:
+                return ConditionalOperationResult(True, ITEM_NOT_AVAILABLE, etag, default)
+        value, actual = look(store, key, expected, retrieve_value)
+        if actual is not ITEM_NOT_AVAILABLE or not may_insert:
+            satisfied = holds(condition, expected, actual)
+            return ConditionalOperationResult(satisfied, actual, actual, value)
+        attempts += 1  # deleted since the insert failed
+        back_off_insert(store, key, attempts)
+
+
+def transform(
+    store: Backend[ValueType],
+    key: NonEmptySafeStrTuple,
+    transformer: TransformingFunction[ValueType],
+    n_retries: int | None,
+) -> OperationResult[ValueType]:
+    """Read, compute and write back until nobody else has written in between."""
+    attempts = 0
+    while True:
+        value, etag = look(store, key, ITEM_NOT_AVAILABLE, ALWAYS_RETRIEVE)
+        new_value: Any = transformer(value)
+        if new_value is KEEP_CURRENT:
+            return OperationResult(etag, value)
+        if new_value is not DELETE_CURRENT:
+            store._validate_value(new_value)
         try:
-            if retrieve_value is NEVER_RETRIEVE:
-                return VALUE_NOT_RETRIEVED, self._stat(key).etag
-            known = None
-            if retrieve_value is IF_ETAG_CHANGED and expected is not ITEM_NOT_AVAILABLE:
-                known = expected
-            value, stat = self._load(key, known)
-            etag = stat.etag  # may be worked out only now, and the item be gone
+            return OperationResult(*_replace(store, key, new_value, etag))
+        except ETagMismatch:
+            attempts += 1
+            if n_retries is not None and attempts > n_retries:
+                raise ConcurrencyConflictError(_shown(store, key), attempts) from None
+        back_off(store, key, attempts)
+
+
+def set_default(store: Backend[ValueType], key: NonEmptySafeStrTuple, default: Any) -> ValueType:
+    """Insert a value if there is no item, and return the item's value."""
+    attempts = 0
+    while True:
+        try:
+            store._store(key, store._validate_value(default), ITEM_NOT_AVAILABLE)
+        except ETagMismatch:
+            refusal = None
+        except (TypeError, ValueError) as error:
+            refusal = error  # raised only if there is no item
+        else:
+            return default  # type: ignore[no-any-return]  # just validated
+        value, _ = look(store, key, ITEM_NOT_AVAILABLE, ALWAYS_RETRIEVE)
+        if value is not ITEM_NOT_AVAILABLE:
+            return value  # type: ignore[no-any-return]  # validated
+        if refusal is not None:
+            raise refusal from refusal.__cause__
+        attempts += 1  # deleted since the insert failed
+        back_off_insert(store, key, attempts)
+
+
+def pop_item(store: Backend[ValueType], key: NonEmptySafeStrTuple) -> ValueType:
+    """Delete the item and return its value; ``KeyError`` if there is none."""
+    attempts = 0
+    while True:
+        value, stat = store._load(key, None)
+        store._validate_class(value)
+        try:
+            store._erase(key, stat.etag)
+        except ETagMismatch:
+            attempts += 1
+            back_off(store, key, attempts)
+        else:
+            return value  # type: ignore[return-value]  # without `known`, a value always comes
+
+
+def pop_any(store: Backend[ValueType]) -> tuple[NonEmptySafeStrTuple, ValueType]:
+    """Delete any item and return it; ``KeyError`` if there is none."""
+    found = True
+    while found:
+        found = False
+        with closing(closable(store._keys(store._prefix))) as keys:
+            for key in keys:
+                found = True
+                try:
+                    value, stat = store._load(key, None)
+                    store._validate_class(value)
+                    store._erase(key, stat.etag)
+                except (KeyError, ETagMismatch):
+                    continue  # deleted or changed by somebody else
+                return _shown(store, key), value  # type: ignore[return-value]  # always retrieved
+    raise KeyError("popitem(): the dict is empty")
+
+
+def _replace(
+    store: Backend[ValueType],
+    key: NonEmptySafeStrTuple,
+    value: ValueType | DeleteCurrentFlag,
+    seen: ETagIfExists,
+) -> tuple[ETagIfExists, ValueType | ItemNotAvailableFlag]:
+    """Write a value over the version that was seen, or delete it; return what is there then."""
+    if store.append_only and (seen is not ITEM_NOT_AVAILABLE or value is DELETE_CURRENT):
+        raise MutationPolicyError("append-only")
+    if value is not DELETE_CURRENT:
+        return store._store(key, value, seen).etag, value
+    if seen is not ITEM_NOT_AVAILABLE:
+        try:
+            store._erase(key, seen)
         except KeyError:
-            return ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE
-        if value is not VALUE_NOT_RETRIEVED:
-            self._validate_class(value)
-        return value, etag
-
-    def _back_off_insert(self, key: NonEmptySafeStrTuple, attempts: int) -> None:
-        """Let others finish; refuse to go on when a store reports what can't be.
-
-        An item that is there when it is inserted and absent when it is read has been deleted in
-        between. That this happens many times in a row is less likely than a store that is wrong.
-        """
-        if attempts >= _MOST_INSERTS:
-            raise ConcurrencyConflictError(trusted_key(key[len(self._prefix) :]), attempts)
-        self._back_off(key, attempts)
-
-    def _back_off(self, key: NonEmptySafeStrTuple, attempts: int) -> None:
-        """Let others finish before the next attempt.
-
-        Pauses shrink, so that who has lost most often comes first. With growing ones, winners
-        (who never pause) go on winning.
-        """
-        debug("persidict.core", "attempt %d at %r met somebody else's change", attempts, key)
-        # Jitter, so that those who lost to the same change don't meet again.
-        share = max(1 / attempts, _LAST_PAUSE)
-        time.sleep(self._max_first_backoff * share * random.random())
+            raise ETagMismatch from None
+    return ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE
 
 
-def holds(condition: ETagConditionFlag, expected: ETagIfExists, actual: ETagIfExists) -> bool:
-    """Judge a condition; an absent item's ETag is `ITEM_NOT_AVAILABLE`."""
-    if condition is ANY_ETAG:
-        return True
-    return (expected == actual) is (condition is ETAG_IS_THE_SAME)
+def back_off_insert(store: Backend[Any], key: NonEmptySafeStrTuple, attempts: int) -> None:
+    """Wait after an insert that failed although the item is absent.
+
+    An item that is there when it is inserted and absent when it is read has been deleted in
+    between. If that happens many times in a row, the store is more likely to be wrong.
+    """
+    if attempts >= _MAX_INSERTS:
+        raise ConcurrencyConflictError(_shown(store, key), attempts)
+    back_off(store, key, attempts)
 
 
-def validate_flags(condition: object, expected_etag: object, retrieve_value: object) -> None:
-    """Refuse arguments that are none of the flags."""
-    if condition not in _CONDITIONS:
-        raise ValueError(
-            f"condition must be ANY_ETAG, ETAG_IS_THE_SAME or ETAG_HAS_CHANGED, got {condition!r}"
-        )
-    if retrieve_value not in _RETRIEVALS:
-        raise TypeError(
-            "retrieve_value must be ALWAYS_RETRIEVE, NEVER_RETRIEVE or IF_ETAG_CHANGED, "
-            f"got {retrieve_value!r}"
-        )
-    if expected_etag is not ITEM_NOT_AVAILABLE and not isinstance(expected_etag, str):
-        raise TypeError(
-            f"expected_etag must be an ETag or ITEM_NOT_AVAILABLE, got {expected_etag!r}"
-        )
+def back_off(store: Backend[Any], key: NonEmptySafeStrTuple, attempts: int) -> None:
+    """Wait before the next attempt, so that others can finish.
+
+    Back-offs shrink, so that whoever has lost most often comes first. With growing ones, winners
+    (who never back off) would go on winning.
+    """
+    debug("persidict.core", "attempt %d at %r met somebody else's change", attempts, key)
+    # Jitter keeps those who lost to the same change from meeting again.
+    share = max(1 / attempts, _MIN_BACKOFF_SHARE)
+    time.sleep(store._max_first_backoff * share * random.random())
+
+
+def _shown(store: Backend[Any], key: NonEmptySafeStrTuple) -> NonEmptySafeStrTuple:
+    """Return a complete key as the user of this (sub-)dict knows it."""
+    return trusted_key(key[len(store._prefix) :])

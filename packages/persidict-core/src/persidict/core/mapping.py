@@ -1,4 +1,4 @@
-"""The reading half of the mapping interface: items, views, times and samples."""
+"""Reading many items: functions and views that stream, so that none holds the whole store."""
 
 from __future__ import annotations
 
@@ -6,208 +6,169 @@ import heapq
 import random
 import sys
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from contextlib import closing
 from itertools import islice
 from math import log, log1p
 from operator import itemgetter
-from typing import Any, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from persidict.core.backend import StatLike
-from persidict.core.conditional import ConditionalOperations
+from persidict.core.backend import Backend, StatLike
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, trusted_key
-from persidict.core.results import ETagValue, ValueType
-from persidict.core.views import PersiItemsView, PersiKeysView, PersiValuesView
+from persidict.core.results import ValueType
 
-_Default = TypeVar("_Default")
+_Value = TypeVar("_Value")
+_Value_co = TypeVar("_Value_co", covariant=True)
+_MISSING: Any = object()
 
 
-class ReadingOperations(ConditionalOperations[ValueType], Mapping[NonEmptySafeStrTuple, ValueType]):
-    """What reads items without a condition; nothing here ever holds the whole store."""
+class HasKeys(Protocol[_Value_co]):
+    """What `dict.update` takes for a mapping: a `sqlite3.Row`, a pandas Series, ..."""
 
-    def __getitem__(self, key: NonEmptyPersiDictKey) -> ValueType:
-        """Return the value.
+    def keys(self) -> Iterable[Any]:
+        """Return the keys."""
 
-        Raises:
-            KeyError: There is no such item; its argument is the normalised key.
-        """
-        complete = self._complete(key)
+    def __getitem__(self, key: Any, /) -> _Value_co:
+        """Return a value."""
+
+
+Pairs: TypeAlias = Mapping[Any, _Value] | Iterable[tuple[NonEmptyPersiDictKey, _Value]]
+"""A mapping, or pairs of key and value."""
+
+
+def pairs_of(source: Pairs[_Value] | HasKeys[_Value]) -> Iterable[tuple[Any, _Value]]:
+    """Return the pairs of key and value, as `dict.update` finds them."""
+    if isinstance(source, Mapping):
+        return source.items()
+    if hasattr(source, "keys"):
+        keyed: Any = source
+        return ((key, keyed[key]) for key in keyed.keys())  # noqa: SIM118  # no mapping
+    return source
+
+
+def scan_keys(store: Backend[Any]) -> Iterator[NonEmptySafeStrTuple]:
+    """Yield every key as users of the (sub-)dict know it."""
+    if not store._prefix:
+        return store._keys(store._prefix)
+    depth = len(store._prefix)
+    return (trusted_key(key[depth:]) for key in store._keys(store._prefix))
+
+
+def scan_stats(store: Backend[Any]) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
+    """Yield every key as users of the (sub-)dict know it, and the item's stat."""
+    depth = len(store._prefix)
+    for key, stat in store._scan(store._prefix):
+        yield (trusted_key(key[depth:]) if depth else key), stat
+
+
+def scan_timestamps(store: Backend[Any]) -> Iterator[tuple[NonEmptySafeStrTuple, float]]:
+    """Yield every key, and the time of its last write in POSIX seconds."""
+    for key, stat in scan_stats(store):
         try:
-            value, _ = self._load(complete, None)
-        except KeyError as error:
-            raise self._missing(key, error)  # noqa: B904  # the store's own error is chained
-        if self.base_class_for_values is not None:
-            self._validate_class(value)
-        return value  # type: ignore[return-value]  # without `known`, a value always comes
-
-    def __contains__(self, key: object) -> bool:
-        """Tell whether there is such an item.
-
-        Raises:
-            TypeError: `key` can't be a key.
-            ValueError: A component of it is not safe.
-        """
-        try:
-            self._stat(self._complete(key))  # type: ignore[arg-type]  # checked there
+            timestamp = stat.timestamp
         except KeyError:
+            continue  # deleted since it was listed
+        yield key, timestamp
+
+
+def scan_values(
+    store: Backend[ValueType],
+) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
+    """Yield key, value and stat of every item."""
+    return load_values(store, store._scan(store._prefix))
+
+
+def load_values(
+    store: Backend[ValueType],
+    wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]],
+) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
+    """Load the values of complete keys, check their class and take the prefix off the keys."""
+    depth = len(store._prefix)
+    for key, value, stat in store._load_many(wanted):
+        if store.base_class_for_values is not None:
+            store._validate_class(value)
+        yield (trusted_key(key[depth:]) if depth else key), value, stat
+
+
+def keys_by_time(
+    store: Backend[Any], max_n: int | None, *, newest: bool
+) -> list[NonEmptySafeStrTuple]:
+    """Return the keys that were written first or last, in this order; `max_n` at most."""
+    pairs = map(itemgetter(1, 0), scan_timestamps(store))
+    if max_n is None:
+        return [key for _, key in sorted(pairs, reverse=newest)]
+    choose = heapq.nlargest if newest else heapq.nsmallest
+    return [key for _, key in choose(max_n, pairs)] if max_n > 0 else []
+
+
+def draw_key(store: Backend[Any]) -> NonEmptySafeStrTuple | None:
+    """Return a key drawn uniformly, None if there is none."""
+    # Reservoir sampling: L (Li, "Reservoir-sampling algorithms of time complexity
+    # O(n(1+log(N/n)))", 1994) for one. It draws how many keys to skip, not a number for each.
+    keys = scan_keys(store)
+    chosen, found = None, next(keys, None)
+    weight = 1.0
+    while found is not None:
+        chosen = found
+        weight *= 1.0 - random.random()
+        # log1p(-1) does not exist; a weight that rounds to one skips nothing.
+        skipped = 0 if weight == 1.0 else log(1.0 - random.random()) / log1p(-weight)
+        found = next(islice(keys, min(int(skipped), sys.maxsize), None), None)
+    return chosen
+
+
+def equal_items(store: Backend[Any], other: Mapping[Any, Any]) -> bool:
+    """Compare with another mapping, whose keys may be tuples or, if of one component, strings."""
+    remaining = len(other)
+    for key, value, _ in scan_values(store):
+        remaining -= 1
+        found = other.get(key, _MISSING)
+        if found is _MISSING and len(key) == 1 and not isinstance(other, Backend):
+            found = other.get(key[0], _MISSING)
+        if remaining < 0 or found is _MISSING or not (found is value or found == value):
             return False
-        return True
-
-    def __iter__(self) -> Iterator[NonEmptySafeStrTuple]:
-        if not self._prefix:
-            return self._keys(self._prefix)
-        depth = len(self._prefix)
-        return (trusted_key(key[depth:]) for key in self._keys(self._prefix))
-
-    def __len__(self) -> int:
-        return self._count(self._prefix)
-
-    def __bool__(self) -> bool:
-        """Tell whether there is any item, by looking for the first."""
-        with closing(closable(self._keys(self._prefix))) as keys:
-            return next(keys, None) is not None
-
-    @overload
-    def get(self, key: NonEmptyPersiDictKey, /) -> ValueType | None: ...
-    @overload
-    def get(self, key: NonEmptyPersiDictKey, /, default: ValueType) -> ValueType: ...
-    @overload
-    def get(self, key: NonEmptyPersiDictKey, /, default: _Default) -> ValueType | _Default: ...
-    def get(self, key: NonEmptyPersiDictKey, /, default: Any = None) -> Any:
-        """Return the value, or `default` if there is no such item."""
-        try:
-            return self[key]
-        except KeyError:
-            return default
-
-    def get_many(
-        self, keys: Iterable[NonEmptyPersiDictKey]
-    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
-        """Yield key and value of the items that exist, in the order of `keys`.
-
-        Stores with slow access fetch several values at a time.
-
-        Example:
-            >>> from persidict import LocalDict
-            >>> d = LocalDict()
-            >>> d.update(a=1, b=2)
-            >>> dict(d.get_many(["b", "no"]))
-            {NonEmptySafeStrTuple(('b',)): 2}
-        """
-        wanted = ((self._complete(key), None) for key in keys)
-        return ((key, value) for key, value, _ in self._values_of(wanted))
-
-    def etag(self, key: NonEmptyPersiDictKey) -> ETagValue:
-        """Return the item's ETag; it changes with every write.
-
-        Raises:
-            KeyError: There is no such item.
-        """
-        return self._known_stat(key).etag
-
-    def timestamp(self, key: NonEmptyPersiDictKey) -> float:
-        """Return the time of the last write in POSIX seconds.
-
-        Raises:
-            KeyError: There is no such item.
-        """
-        return self._known_stat(key).timestamp
-
-    def keys(self) -> KeysView[NonEmptySafeStrTuple]:
-        """Return a streaming, set-like view of the keys."""
-        return PersiKeysView(self)
-
-    def values(self) -> ValuesView[ValueType]:
-        """Return a streaming view of the values."""
-        return PersiValuesView(self)
-
-    def items(self) -> ItemsView[NonEmptySafeStrTuple, ValueType]:
-        """Return a streaming, set-like view of the items."""
-        return PersiItemsView(self)
-
-    def keys_and_timestamps(self) -> Iterator[tuple[NonEmptySafeStrTuple, float]]:
-        """Yield each key with the time of its last write in POSIX seconds."""
-        depth = len(self._prefix)
-        for key, stat in self._scan(self._prefix):
-            try:
-                timestamp = stat.timestamp
-            except KeyError:
-                continue
-            yield (trusted_key(key[depth:]) if depth else key), timestamp
-
-    def values_and_timestamps(self) -> Iterator[tuple[ValueType, float]]:
-        """Yield each value with the time it was written, in POSIX seconds."""
-        return ((value, stat.timestamp) for _, value, stat in self._scan_values())
-
-    def items_and_timestamps(self) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, float]]:
-        """Yield key, value and the time it was written, in POSIX seconds."""
-        return ((key, value, stat.timestamp) for key, value, stat in self._scan_values())
-
-    def oldest_keys(self, max_n: int | None = None) -> list[NonEmptySafeStrTuple]:
-        """Return the keys written longest ago, oldest first.
-
-        Args:
-            max_n: How many at most; None: all; 0 or less: none. Memory grows with it.
-        """
-        return self._by_time(max_n, newest=False)
-
-    def newest_keys(self, max_n: int | None = None) -> list[NonEmptySafeStrTuple]:
-        """Return the keys written last, newest first.
-
-        Args:
-            max_n: How many at most; None: all; 0 or less: none. Memory grows with it.
-        """
-        return self._by_time(max_n, newest=True)
-
-    def oldest_values(self, max_n: int | None = None) -> list[ValueType]:
-        """Return the values of `oldest_keys`, without those deleted meanwhile."""
-        return [value for _, value in self.get_many(self.oldest_keys(max_n))]
-
-    def newest_values(self, max_n: int | None = None) -> list[ValueType]:
-        """Return the values of `newest_keys`, without those deleted meanwhile."""
-        return [value for _, value in self.get_many(self.newest_keys(max_n))]
-
-    def random_key(self) -> NonEmptySafeStrTuple | None:
-        """Return a key drawn uniformly with the `random` module, or None if there is none."""
-        # Reservoir sampling: L (Li, "Reservoir-sampling algorithms of time complexity
-        # O(n(1+log(N/n)))", 1994) for one. It draws how many keys to skip, not a number for each.
-        keys = iter(self)
-        chosen, found = None, next(keys, None)
-        weight = 1.0
-        while found is not None:
-            chosen = found
-            weight *= 1.0 - random.random()
-            # log1p(-1) does not exist; what is one in doubles skips nothing.
-            skipped = 0 if weight == 1.0 else log(1.0 - random.random()) / log1p(-weight)
-            found = next(islice(keys, min(int(skipped), sys.maxsize), None), None)
-        return chosen
-
-    def _known_stat(self, key: NonEmptyPersiDictKey) -> StatLike:
-        try:
-            return self._stat(self._complete(key))
-        except KeyError as error:
-            raise self._missing(key, error)  # noqa: B904  # the store's own error is chained
-
-    def _scan_values(self) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
-        return self._values_of(self._scan(self._prefix))
-
-    def _values_of(
-        self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
-    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, StatLike]]:
-        """Load values, check their class and take the prefix off their keys."""
-        depth = len(self._prefix)
-        for key, value, stat in self._load_many(wanted):
-            if self.base_class_for_values is not None:
-                self._validate_class(value)
-            yield (trusted_key(key[depth:]) if depth else key), value, stat
-
-    def _by_time(self, max_n: int | None, *, newest: bool) -> list[NonEmptySafeStrTuple]:
-        pairs = map(itemgetter(1, 0), self.keys_and_timestamps())
-        if max_n is None:
-            return [key for _, key in sorted(pairs, reverse=newest)]
-        choose = heapq.nlargest if newest else heapq.nsmallest
-        return [key for _, key in choose(max_n, pairs)] if max_n > 0 else []
+    return remaining == 0
 
 
 def closable(items: Iterator[Any]) -> Any:
     """Return an iterator as something that can be closed before its end."""
     return items if hasattr(items, "close") else (item for item in items)
+
+
+class PersiKeysView(KeysView[NonEmptySafeStrTuple]):
+    """The keys, as a set-like view; objects that can't be keys are not in it."""
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            return super().__contains__(key)
+        except (TypeError, ValueError):
+            return False
+
+
+class PersiValuesView(ValuesView[ValueType], Generic[ValueType]):
+    """The values; items deleted while iterating are skipped."""
+
+    _mapping: Any
+
+    def __iter__(self) -> Iterator[ValueType]:
+        return (value for _, value, _ in scan_values(self._mapping))
+
+    def __contains__(self, value: object) -> bool:
+        return any(found is value or found == value for found in self)
+
+
+class PersiItemsView(ItemsView[NonEmptySafeStrTuple, ValueType], Generic[ValueType]):
+    """Pairs of key and value, set-like; items deleted while iterating are skipped."""
+
+    _mapping: Any
+
+    def __iter__(self) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
+        return ((key, value) for key, value, _ in scan_values(self._mapping))
+
+    def __contains__(self, item: object) -> bool:
+        if not isinstance(item, tuple) or len(item) != 2:
+            return False
+        key, value = item
+        try:
+            found = self._mapping[key]
+        except (KeyError, TypeError, ValueError):
+            return False
+        return found is value or bool(found == value)

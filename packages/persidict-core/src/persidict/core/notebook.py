@@ -1,43 +1,40 @@
-"""What notebooks and IPython show of a dict: how it was opened, and what is in it at a glance."""
+"""How notebooks and IPython show a dict: its parameters, and a glance at its items."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
+from persidict.core.backend import Backend
 from persidict.core.keys import NonEmptySafeStrTuple
 
-if TYPE_CHECKING:
-    from persidict.core.base import PersiDict
-
 # Items that are listed before counting stops: one page of an S3 listing.
-_MOST_COUNTED = 1000
+_MAX_COUNTED = 1000
 _SHOWN_KEYS = 5
-_LONGEST_TEXT = 300
+_MAX_TEXT = 300
 
 
-class NotebookViews:
-    """The hooks of IPython; they read no value, and change nothing."""
+_ListTimes: TypeAlias = Callable[[], Iterable[tuple[NonEmptySafeStrTuple, float]]]
 
-    def _repr_html_(self) -> str:
-        """Return a small table; what can't be found out says why."""
-        title, params = title_and_params(self)
-        rows = [*params, *_content(self)]  # type: ignore[arg-type]  # a mixin of PersiDict
-        return table(title, rows)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Print ``repr()`` over as many lines as it needs."""
-        title, params = type(self).__name__, []
-        if not cycle:
-            params = list(self.get_params().items())  # type: ignore[attr-defined]  # likewise
-        with printer.group(len(title) + 1, f"{title}(", ")"):
-            for index, (name, value) in enumerate(params):
-                if index:
-                    printer.text(",")
-                    printer.breakable()
-                printer.text(f"{name}=")
-                printer.pretty(value)
+def html_of(d: Backend[Any], list_times: _ListTimes) -> str:
+    """Return a small table for ``_repr_html_``; it shows errors instead of raising them."""
+    title, params = title_and_params(d)
+    return table(title, [*params, *_content(list_times)])
+
+
+def pretty_print(d: Backend[Any], printer: Any, cycle: bool) -> None:
+    """Print ``repr()`` over as many lines as it needs, for ``_repr_pretty_``."""
+    title = type(d).__name__
+    params = [] if cycle else list(d.get_params().items())
+    with printer.group(len(title) + 1, f"{title}(", ")"):
+        for index, (name, value) in enumerate(params):
+            if index:
+                printer.text(",")
+                printer.breakable()
+            printer.text(f"{name}=")
+            printer.pretty(value)
 
 
 def title_and_params(described: Any) -> tuple[str, list[tuple[str, str]]]:
@@ -62,15 +59,15 @@ def table(title: str, rows: Iterable[tuple[str, str]]) -> str:
     return f"<div><strong>{escape(title)}</strong><table>{lines}</table></div>"
 
 
-def _content(d: PersiDict[Any]) -> list[tuple[str, str]]:
+def _content(list_times: _ListTimes) -> list[tuple[str, str]]:
     try:
-        found = list(islice(d.keys_and_timestamps(), _MOST_COUNTED + 1))
+        found = list(islice(list_times(), _MAX_COUNTED + 1))
     except Exception as error:  # noqa: BLE001  # likewise
         return [("items", _shown(error))]
-    if len(found) > _MOST_COUNTED:
-        # Which ones are the newest, only listing them all would tell.
+    if len(found) > _MAX_COUNTED:
+        # Finding the newest would take listing them all.
         some = sorted(key for key, _ in found[:_SHOWN_KEYS])
-        return [("items", f"more than {_MOST_COUNTED:,}"), *_keys("some keys", some)]
+        return [("items", f"more than {_MAX_COUNTED:,}"), *_keys("some keys", some)]
     newest = sorted(found, key=lambda pair: pair[1], reverse=True)[:_SHOWN_KEYS]
     rows = [("items", f"{len(found):,}")]
     if newest:
@@ -97,4 +94,4 @@ def _shown(error: Exception) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"

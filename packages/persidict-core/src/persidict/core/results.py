@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, NamedTuple, NewType, TypeAlias, TypeVar
+from typing import Generic, Literal, NamedTuple, NewType, TypeAlias, TypeVar
 
 from persidict.core.flags import (
     DeleteCurrentFlag,
@@ -11,6 +11,7 @@ from persidict.core.flags import (
     KeepCurrentFlag,
     ValueNotRetrievedFlag,
 )
+from persidict.core.keys import NonEmptySafeStrTuple
 
 ValueType = TypeVar("ValueType")
 
@@ -68,3 +69,25 @@ class ConditionalOperationResult(NamedTuple, Generic[ValueType]):
     def value_was_mutated(self) -> bool:
         """Whether the operation changed the item."""
         return self.resulting_etag != self.actual_etag
+
+
+Outcome: TypeAlias = Literal["copied", "unchanged", "newer", "conflict", "deleted"]
+Progress: TypeAlias = Callable[[NonEmptySafeStrTuple, Outcome], object]
+
+
+class CopyCounts(NamedTuple):
+    """How many items `copy_to` or `sync_to` met with each outcome.
+
+    Attributes:
+        copied: Written to the target, or would be in a dry run.
+        unchanged: The target had the value, or an item written after the source's.
+        newer: The target had another value, written after the source's; it was left alone.
+        conflict: Somebody changed the target's item meanwhile; it was left alone.
+        deleted: Deleted from the target because the source lacks it (`sync_to` only).
+    """
+
+    copied: int = 0
+    unchanged: int = 0
+    newer: int = 0
+    conflict: int = 0
+    deleted: int = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,14 +10,12 @@ from typing import Any, NamedTuple, Self
 
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import Backend, StatLike
-from persidict.core.base import PersiDict
-from persidict.core.copying import CopyCounts, Outcome, Progress
+from persidict.core.conditional import ConditionalOperations
 from persidict.core.errors import DecodingError, MutationPolicyError
 from persidict.core.flags import ANY_ETAG, ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, NEVER_RETRIEVE
-from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
-from persidict.core.local import LocalDict
-from persidict.core.mapping import ReadingOperations, closable
-from persidict.core.results import ETagValue
+from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.mapping import closable, load_values, scan_stats
+from persidict.core.results import CopyCounts, ETagValue, Outcome, Progress
 
 # Seconds. Clocks of two machines differ a little, some stores tell whole seconds only, and FAT even
 # ones: what was written closer together than that is not judged by its time alone.
@@ -52,18 +49,18 @@ class Transfer:
 
     def __init__(
         self,
-        source: ReadingOperations[Any],
-        target: PersiDict[Any],
+        source: ConditionalOperations[Any],
+        target: ConditionalOperations[Any],
         progress: Progress | None,
         *,
         dry_run: bool,
         compare: bool,
     ) -> None:
-        if not isinstance(target, PersiDict):
+        if not isinstance(target, ConditionalOperations):
             raise TypeError(f"the target must be a PersiDict, got {type(target).__name__}")
         if progress is not None and not callable(progress):
             raise TypeError(f"progress must be callable, got {type(progress).__name__}")
-        _refuse_overlap(source, target)
+        _validate_apart(source, target)
         self._source = source
         self._target = target
         self._progress = progress
@@ -74,11 +71,13 @@ class Transfer:
 
     def run(self, *, delete: bool = False) -> CopyCounts:
         """Copy; if asked so, delete afterwards what the source lacks."""
+        if delete:
+            self._target._validate_mutable()
         there = {key: _Version(*found) for key, found in _listed(self._target)}
         tasks: list[_Task] = []
         with (
             _Writer(self._target, self._note) as writer,
-            closing(closable(relative_scan(self._source))) as listing,
+            closing(closable(scan_stats(self._source))) as listing,
         ):
             for key, stat in listing:
                 task = self._judge(key, stat, there.pop(key, None))
@@ -161,7 +160,7 @@ class Transfer:
         return "copied" if written.condition_was_satisfied else "conflict"
 
     def _delete(self, key: NonEmptySafeStrTuple, version: _Version) -> Outcome:
-        if key in self._source:
+        if self._is_in_source(key):
             return "conflict"  # has come since the source was listed
         if self._dry_run:
             return "deleted"
@@ -169,6 +168,13 @@ class Transfer:
             key, condition=ETAG_IS_THE_SAME, expected_etag=version.etag
         )
         return "deleted" if outcome.value_was_mutated else "conflict"
+
+    def _is_in_source(self, key: NonEmptySafeStrTuple) -> bool:
+        try:
+            self._source._stat(self._source._complete(key))
+        except KeyError:
+            return False
+        return True
 
     def _note(self, key: NonEmptySafeStrTuple, outcome: Outcome | Exception) -> None:
         if isinstance(outcome, Exception):
@@ -199,10 +205,10 @@ class _Writer:
 
     def __init__(
         self,
-        target: PersiDict[Any],
+        target: ConditionalOperations[Any],
         note: Callable[[NonEmptySafeStrTuple, Outcome | Exception], None],
     ) -> None:
-        self._workers: int = getattr(_innermost(target), "max_workers", 1)
+        self._workers: int = target._max_workers
         self._note = note
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[tuple[NonEmptySafeStrTuple, Future[Outcome]]] = deque()
@@ -245,7 +251,7 @@ class _Writer:
 
 
 def each_value(
-    store: ReadingOperations[Any],
+    store: ConditionalOperations[Any],
     wanted: Sequence[tuple[NonEmptySafeStrTuple, StatLike | None]],
     errors: tuple[type[Exception], ...] = ITEM_ERRORS,
 ) -> Iterator[tuple[NonEmptySafeStrTuple, Any]]:
@@ -253,35 +259,24 @@ def each_value(
     left = deque(key for key, _ in wanted)
     complete = ((store._complete(key), stat) for key, stat in wanted)
     try:
-        for key, value, _ in store._values_of(complete):
+        for key, value, _ in load_values(store, complete):
             while left.popleft() != key:
                 continue  # absent
             yield key, value
     except errors:
-        # Which of those left it is, reading them one by one tells.
+        # Retry one by one to find the unreadable item.
         for key in left:
             try:
-                value = store[key]
-            except KeyError:
-                continue
+                for _, value, _ in load_values(store, [(store._complete(key), None)]):
+                    yield key, value
             except errors as error:
-                value = Unreadable(error)
-            yield key, value
-
-
-def relative_scan(
-    store: ReadingOperations[Any],
-) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
-    """Yield key, as users of the (sub-)dict know it, and stat of every item."""
-    depth = len(store._prefix)
-    for key, stat in store._scan(store._prefix):
-        yield (trusted_key(key[depth:]) if depth else key), stat
+                yield key, Unreadable(error)
 
 
 def _listed(
-    store: ReadingOperations[Any],
+    store: ConditionalOperations[Any],
 ) -> Iterator[tuple[NonEmptySafeStrTuple, tuple[ETagValue, float]]]:
-    for key, stat in relative_scan(store):
+    for key, stat in scan_stats(store):
         try:
             yield key, (stat.etag, stat.timestamp)
         except KeyError:
@@ -296,41 +291,14 @@ def _agree(one: object, other: object) -> bool:
         return type(one) is type(other) and (one == other) is True
 
 
-def _refuse_overlap(source: Any, target: Any) -> None:
-    """Refuse to copy a store into itself, which might never end."""
+def _validate_apart(source: Backend[Any], target: Backend[Any]) -> None:
+    """Raise if a store would be copied into itself, which might never end."""
     if source._is_same_store(target):
         raise ValueError("source and target are the same store")
-    for one, other in ((source, target), (target, source)):
-        if _is_part(one, other):
-            raise ValueError(
-                "source and target overlap: one is a part of the other; copy by way of a third dict"
-            )
-
-
-def _is_part(part: Backend[Any], whole: Backend[Any]) -> bool:
-    (store, path), (other_store, other_path) = _place(part), _place(whole)
-    return store == other_store and path[: len(other_path)] == other_path
-
-
-def _place(store: Any) -> tuple[object, tuple[str, ...]]:
-    """Return what tells a store from others, and where in it the items are, as far as known."""
-    store = _innermost(store)
-    own = store.serialization_format
-    if isinstance(store, LocalDict):
-        return (id(store._items), own), store.backend.prefix
-    if isinstance(url := getattr(store, "base_url", None), str):
-        return (getattr(store, "endpoint_url", None), own), tuple(url.rstrip("/").split("/"))
-    if isinstance(path := getattr(store, "base_dir", None), str):
-        return ("base_dir", own), tuple(os.path.realpath(path).split(os.sep))
-    # The sub-dicts of one handle share everything but the prefix.
-    shared = {name: id(value) for name, value in vars(store).items() if name != "_prefix"}
-    return (type(store), shared), store._prefix
-
-
-def _innermost(store: Any) -> Any:
-    """Return the dict that a wrapper keeps its items in."""
-    for name in ("main_dict", "wrapped_dict"):
-        inner = getattr(store, name, None)
-        if isinstance(inner, Backend):
-            return _innermost(inner)
-    return store
+    (store, path), (other_store, other_path) = source._location(), target._location()
+    if store == other_store and all(
+        one == other for one, other in zip(path, other_path, strict=False)
+    ):
+        raise ValueError(
+            "source and target overlap: one is a part of the other; copy by way of a third dict"
+        )

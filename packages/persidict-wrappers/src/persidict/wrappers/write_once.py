@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import ETagMismatch
 from persidict.core.base import PersiDict
-from persidict.core.conditional import validate_transform_arguments
+from persidict.core.conditions import holds, validate_flags, validate_transform_arguments
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import (
     ITEM_NOT_AVAILABLE,
@@ -21,7 +21,7 @@ from persidict.core.flags import (
     KeepCurrentFlag,
 )
 from persidict.core.forks import new_lock
-from persidict.core.guarded import holds, validate_flags
+from persidict.core.guarded import look
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import (
     ConditionalOperationResult,
@@ -152,7 +152,7 @@ class WriteOnceDict(ForwardingDict[ValueType]):
         """
         complete = self._complete(key)
         validate_flags(condition, expected_etag, NEVER_RETRIEVE)
-        _, actual = self._look(complete, expected_etag, NEVER_RETRIEVE)
+        _, actual = look(self, complete, expected_etag, NEVER_RETRIEVE)
         if actual is ITEM_NOT_AVAILABLE:
             satisfied = holds(condition, expected_etag, actual)
             return ConditionalOperationResult(satisfied, actual, actual, actual)

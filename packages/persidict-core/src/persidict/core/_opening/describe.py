@@ -76,7 +76,7 @@ def describe(store: Backend[Any] | StoreGroup) -> dict[str, Any]:
     if isinstance(store, StoreGroup):
         params, secret = store._params_to_describe(), frozenset[str]()
     elif isinstance(store, Backend):
-        params, secret = store.get_params(), store._secret_params  # type: ignore[attr-defined]  # PersiDict's
+        params, secret = store.get_params(), store._secret_params
     else:
         raise TypeError(f"only stores can be described, got {cls.__name__}")
     name = name_of(cls)
