@@ -41,24 +41,7 @@ class Entry(NamedTuple):
 
 def add_to(commands: Parsers) -> None:
     """Add the commands of this module."""
-    parser = add_command(
-        commands,
-        "ls",
-        ls,
-        "list keys",
-        "List keys, one per line, in no order unless you ask for one.",
-        has_sizes=True,
-    )
-    add_store(parser, selection=True)
-    parser.add_argument("-l", "--long", action="store_true", help="show time, bytes and ETag too")
-    parser.add_argument(
-        "--sort",
-        choices=("name", "time", "size"),
-        help="sort by key, newest first, or largest first",
-    )
-    parser.add_argument("-r", "--reverse", action="store_true", help="reverse the order of --sort")
-    parser.add_argument("--limit", type=_count, metavar="N", help="list at most N keys")
-    add_json(parser)
+    _add_ls(commands)
     parser = add_command(
         commands,
         "stat",
@@ -83,6 +66,27 @@ def add_to(commands: Parsers) -> None:
         "-d", "--max-depth", type=_count, default=1, metavar="N", help="depth (default: 1)"
     )
     depth.add_argument("-s", "--summarize", action="store_true", help="show only the total")
+    add_json(parser)
+
+
+def _add_ls(commands: Parsers) -> None:
+    parser = add_command(
+        commands,
+        "ls",
+        ls,
+        "list keys",
+        "List keys, one per line, in no order unless you ask for one.",
+        has_sizes=True,
+    )
+    add_store(parser, selection=True)
+    parser.add_argument("-l", "--long", action="store_true", help="show time, bytes and ETag too")
+    parser.add_argument(
+        "--sort",
+        choices=("name", "time", "size"),
+        help="sort by key, newest first, or largest first",
+    )
+    parser.add_argument("-r", "--reverse", action="store_true", help="reverse the order of --sort")
+    parser.add_argument("--limit", type=_count, metavar="N", help="list at most N keys")
     add_json(parser)
 
 
