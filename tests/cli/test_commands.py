@@ -424,7 +424,8 @@ def test_an_interruption_is_one_line(call, data, monkeypatch, command):
     def interrupted(self, *arguments):
         raise KeyboardInterrupt
 
-    for primitive in ("_scan", "_keys", "_get", "_load_many", "_put", "_erase", "_erase_many"):
+    single = ("_get", "_put", "_erase", "_scan", "_keys")
+    for primitive in (*single, "_load_many", "_insert_many", "_erase_many"):
         monkeypatch.setattr(FileDirDict, primitive, interrupted)
     line = b'{"key": "a", "value": 1}'
     found = call(*command, stdin=line, check=130)
