@@ -97,6 +97,33 @@ class TestExpiringDict(MutableConformance):
         return make
 
 
+class TestOwnAges(MutableConformance):
+    @pytest.fixture(params=[(), ("far", "below")], ids=["whole", "below"])
+    def make_dict(self, request):
+        open_dict = opener(request.param)
+
+        def make(*, append_only=False, base_class_for_values=None, **params):
+            assert not append_only
+            if base_class_for_values is not None:
+                pytest.skip("values are stored in dicts")
+            main = open_dict("main", **params)
+            return persidict.ExpiringDict(main, max_age=1e6, own_ages=True)
+
+        return make
+
+
+class TestBoundedDict(MutableConformance):
+    @pytest.fixture(params=[(), ("far", "below")], ids=["whole", "below"])
+    def make_dict(self, request):
+        open_dict = opener(request.param)
+
+        def make(*, append_only=False, **params):
+            assert not append_only
+            return persidict.BoundedDict(open_dict("main", **params), max_items=10**6)
+
+        return make
+
+
 class TestAppendOnlyDictCached(ReadingConformance):
     test_one_append_only_write_wins = AppendOnlyConformance.test_one_append_only_write_wins
 

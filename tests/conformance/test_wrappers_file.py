@@ -12,6 +12,8 @@ from persidict.core.testing import (
     ConditionalConformance,
     ReadingConformance,
 )
+from persidict.wrappers.byte_entries import ByteEntries
+from persidict.wrappers.revalidating_cache import RevalidatingCache
 
 pytestmark = [pytest.mark.wrappers, pytest.mark.file]
 
@@ -81,5 +83,39 @@ class TestWriteOnceDict(ReadingConformance):
                 base_dir=tmp_path, append_only=True, durable=False, **params
             )
             return persidict.WriteOnceDict(wrapped_dict=files)
+
+        return make
+
+
+class TestEntriesWithTheirVersions(ReadingConformance, ChangingConformance, ConditionalConformance):
+    """The cache that `S3Dict` has: one file per entry, with the version and its bytes."""
+
+    test_params = test_copies_and_pickles = None  # `S3Dict` has parameters, its parts don't
+    n_random_runs = 10
+    n_threads = 8
+
+    @pytest.fixture(params=[(), ("far", "below")], ids=["whole", "below"])
+    def make_dict(self, request, tmp_path):
+        open_files = partial(persidict.FileDirDict, durable=False)
+
+        def make(*, append_only=False, **params):
+            assert not append_only
+            main = open_files(base_dir=tmp_path / "main", **params).get_subdict(request.param)
+            cache = open_files(base_dir=tmp_path / "entries")
+            return RevalidatingCache(main, ByteEntries(main, cache), None, None)
+
+        return make
+
+
+class TestBoundedDict(ReadingConformance, ChangingConformance, ConditionalConformance):
+    n_random_runs = 10
+    n_threads = 8
+
+    @pytest.fixture
+    def make_dict(self, tmp_path):
+        def make(*, append_only=False, **params):
+            assert not append_only
+            files = persidict.FileDirDict(base_dir=tmp_path, durable=False, **params)
+            return persidict.BoundedDict(files, max_items=10**6, max_bytes=10**9)
 
         return make

@@ -124,16 +124,11 @@ def memoize(
     if lease_store is not None and not once:
         raise ValueError("lease_store is of no use without once=True")
     settings = Settings(
-        None if max_age is None else validate_seconds("max_age", max_age),
-        None if stale is None else validate_seconds("stale", stale),
+        *_validate_ages(store, max_age, stale),
         _validate_exceptions(exceptions),
         _validate_lease_store(store, lease_store) if once else None,
         validate_seconds("lease", lease) if once else 0.0,
     )
-    if max_age is not None and store.append_only:
-        raise ValueError("max_age needs a store that is not append-only: old results are replaced")
-    if stale is not None and max_age is None:
-        raise ValueError("stale is of no use without max_age")
     if isinstance(ignore, str):
         raise TypeError(f"ignore must be several names, such as ({ignore!r},)")
     ignored = frozenset(ignore)
@@ -165,6 +160,21 @@ def _memoized(function: Callable[..., Any], results: Results) -> Any:
     memoized.cache_info = results.cache_info
     memoized.cache_clear = results.cache_clear
     return memoized
+
+
+def _validate_ages(
+    store: PersiDict[Any], max_age: float | None, stale: float | None
+) -> tuple[float | None, float | None]:
+    if max_age is None:
+        if stale is not None:
+            raise ValueError("stale is of no use without max_age")
+        return None, None
+    if store.append_only:
+        raise ValueError("max_age needs a store that is not append-only: old results are replaced")
+    return (
+        validate_seconds("max_age", max_age),
+        None if stale is None else validate_seconds("stale", stale),
+    )
 
 
 def _validate_exceptions(exceptions: Any) -> tuple[type[Exception], ...]:
