@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from persidict.core import (
+    ITEM_NOT_AVAILABLE,
     ConcurrencyConflictError,
     EmptyDict,
     LocalBackend,
@@ -317,3 +318,21 @@ def test_errors_of_the_callback_come_through():
 
         with pytest.raises(error, match="callback"):
             source.copy_to(LocalDict(), progress=fail)
+
+
+class BreakingBulk(LocalDict):
+    """A dict whose bulk insertion writes everything, but fails before it reports the second."""
+
+    def _insert_many(self, items):
+        for number, (key, value) in enumerate(list(items)):
+            self._store(key, value, ITEM_NOT_AVAILABLE)
+            if number < 1:
+                yield True
+        raise TypeError("a value can't be stored")
+
+
+def test_items_that_a_failing_bulk_has_written_are_copied():
+    source, target = LocalDict(), BreakingBulk()
+    source.update({"a": 1, "b": 2, "c": 3})
+    assert source.copy_to(target) == counts(copied=3)
+    assert contents(target) == contents(source)

@@ -12,7 +12,13 @@ from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import Backend, StatLike
 from persidict.core.conditional import ConditionalOperations
 from persidict.core.errors import DecodingError, MutationPolicyError
-from persidict.core.flags import ANY_ETAG, ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, NEVER_RETRIEVE
+from persidict.core.flags import (
+    ALWAYS_RETRIEVE,
+    ANY_ETAG,
+    ETAG_IS_THE_SAME,
+    ITEM_NOT_AVAILABLE,
+    NEVER_RETRIEVE,
+)
 from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.core.mapping import closable, load_values, scan_stats
 from persidict.core.results import CopyCounts, ETagValue, Outcome, Progress
@@ -117,24 +123,61 @@ class Transfer:
         return _Task(key, stat, there, later=surely > 0)
 
     def _do(self, tasks: list[_Task], writer: _Writer) -> None:
-        by_key = {task.key: task for task in tasks}
-        for key, value in each_value(self._source, [(task.key, task.stat) for task in tasks]):
+        self._insert([task for task in tasks if task.there is None], writer)
+        by_key = {task.key: (task, task.there) for task in tasks if task.there is not None}
+        wanted = [(key, task.stat) for key, (task, _) in by_key.items()]
+        for key, value in each_value(self._source, wanted):
             if isinstance(value, Unreadable):
                 self._note(key, value.error)
             else:
-                writer.submit(key, self._write, by_key[key], value)
+                writer.submit(key, self._write, *by_key[key], value)
 
-    def _write(self, task: _Task, value: Any) -> Outcome:
-        target, there = self._target, task.there
-        if there is None:
-            inserted = target.setdefault_if(
-                task.key,
-                default_value=value,
-                condition=ANY_ETAG,
-                expected_etag=ITEM_NOT_AVAILABLE,
-                retrieve_value=NEVER_RETRIEVE,
-            )
-            return "copied" if inserted.actual_etag is ITEM_NOT_AVAILABLE else "conflict"
+    def _insert(self, tasks: list[_Task], writer: _Writer) -> None:
+        """Insert items in bulk; one by one from the first that can't be read or stored."""
+        target = self._target
+        sent: deque[NonEmptySafeStrTuple] = deque()
+        left = {task.key: task.stat for task in tasks}
+
+        def items() -> Iterator[tuple[NonEmptySafeStrTuple, Any]]:
+            for key, value in each_value(self._source, list(left.items())):
+                if isinstance(value, Unreadable):
+                    raise value.error
+                sent.append(key)
+                yield target._complete(key), target._validate_value(value)
+
+        outcomes = target._insert_many(items())
+        while True:
+            try:
+                inserted = next(outcomes, None)
+            except ITEM_ERRORS:
+                break
+            if inserted is None:
+                return
+            key = sent.popleft()
+            del left[key]
+            self._note(key, "copied" if inserted else "conflict")
+        for key, value in each_value(self._source, list(left.items())):
+            if isinstance(value, Unreadable):
+                self._note(key, value.error)
+            else:
+                writer.submit(key, self._insert_one, key, value)
+
+    def _insert_one(self, key: NonEmptySafeStrTuple, value: Any) -> Outcome:
+        inserted = self._target.setdefault_if(
+            key,
+            default_value=value,
+            condition=ANY_ETAG,
+            expected_etag=ITEM_NOT_AVAILABLE,
+            retrieve_value=ALWAYS_RETRIEVE,
+        )
+        if inserted.actual_etag is ITEM_NOT_AVAILABLE:
+            return "copied"
+        # The bulk that failed can have written it.
+        return "copied" if _agree(inserted.new_value, value) else "conflict"
+
+    def _write(self, task: _Task, there: _Version, value: Any) -> Outcome:
+        """Replace an item, unless it is equal or newer."""
+        target = self._target
         try:
             found = target.get_with_etag(task.key)
         except ITEM_ERRORS:
