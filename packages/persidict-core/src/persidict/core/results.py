@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, Literal, NamedTuple, NewType, TypeAlias, TypeVar
+from typing import (
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    runtime_checkable,
+)
 
 from persidict.core.flags import (
     DeleteCurrentFlag,
@@ -21,10 +30,15 @@ ETagValue = NewType("ETagValue", str)
 ETagIfExists: TypeAlias = ETagValue | ItemNotAvailableFlag
 """An ETag, or `ITEM_NOT_AVAILABLE` for an absent item."""
 
-TransformingFunction: TypeAlias = Callable[
-    [ValueType | ItemNotAvailableFlag], ValueType | KeepCurrentFlag | DeleteCurrentFlag
-]
-"""From the current value (or `ITEM_NOT_AVAILABLE`) to the new one (or a joker)."""
+
+@runtime_checkable
+class TransformingFunction(Protocol[ValueType]):
+    """A function from the current value (or `ITEM_NOT_AVAILABLE`) to the new one (or a joker)."""
+
+    def __call__(
+        self, current: ValueType | ItemNotAvailableFlag, /
+    ) -> ValueType | KeepCurrentFlag | DeleteCurrentFlag:
+        """Return the new value, `KEEP_CURRENT` or `DELETE_CURRENT`."""
 
 
 class Stat(NamedTuple):
