@@ -294,6 +294,16 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
         shared = {name: id(value) for name, value in vars(self).items() if name != "_prefix"}
         return Location((type(self), shared), self._prefix)
 
+    def _stored_otherwise(self) -> list[dict[str, Any]]:
+        """Return constructor arguments that would read the items at this place, if it has no own.
+
+        The first ones read most items. By default nothing is known. See `MissNotice`.
+        """
+        return []
+
+    def _expect_other_layouts(self) -> None:
+        """Never warn that the place has items of other formats only."""
+
     # Keys and values that users give
 
     def _complete(self, key: NonEmptyPersiDictKey) -> NonEmptySafeStrTuple:

@@ -10,3 +10,10 @@ def debug(logger: str, message: str, *args: object) -> None:
     logging = sys.modules.get("logging")
     if logging is not None:
         logging.getLogger(logger).debug(message, *args)
+
+
+def info(logger: str, message: str, *args: object) -> None:
+    """Do the same for what users may want to see."""
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        logging.getLogger(logger).info(message, *args)

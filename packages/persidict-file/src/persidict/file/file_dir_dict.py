@@ -20,6 +20,7 @@ from persidict.core.flags import (
     ItemNotAvailableFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, shown_key, trusted_keys
+from persidict.core.other_layouts import MissNotice, with_format
 from persidict.core.results import ETagValue, ValueType
 from persidict.file.batches import Encoded, batches, write_batch
 from persidict.file.directory import DirectoryMaker
@@ -27,6 +28,7 @@ from persidict.file.erase import erase_file, erase_names, is_removed
 from persidict.file.folder import Folder
 from persidict.file.held import holding
 from persidict.file.parameters import (
+    DEFAULT_BASE_DIR,
     MAX_PATH,
     validate_digest_len,
     validate_dir_mode,
@@ -101,7 +103,7 @@ class FileDirDict(BlobDict[ValueType]):
 
     def __init__(
         self,
-        base_dir: str | os.PathLike[str] = "__file_dir_dict__",
+        base_dir: str | os.PathLike[str] = DEFAULT_BASE_DIR,
         *,
         serialization_format: str = "pkl",
         append_only: bool = False,
@@ -132,7 +134,8 @@ class FileDirDict(BlobDict[ValueType]):
         self._start = self._root.rstrip(os.sep)
         self._max_path = MAX_PATH - len(os.fsencode(self._start))
         self._layout = Layout(serialization_format, min(digest_len, _MAX_DIGEST_LEN))
-        # Shared by all sub-dicts.
+        # Shared by all sub-dicts, as is the next.
+        self._misses = MissNotice()
         self._folder = Folder(self._root, DirectoryMaker(dir_mode, durable=self.durable))
 
     @property
@@ -146,6 +149,8 @@ class FileDirDict(BlobDict[ValueType]):
             info = os.stat(path)
         except OSError as error:
             if error.errno == errno.ENOENT:
+                if not self._misses.is_over:
+                    self._misses.found_nothing(self)
                 raise KeyError(key) from error
             raise self._missing_or_failure("look up", key, error) from error
         if not stat.S_ISREG(info.st_mode):
@@ -160,6 +165,8 @@ class FileDirDict(BlobDict[ValueType]):
             return read_version(path, known)
         except OSError as error:
             if error.errno == errno.ENOENT:
+                if not self._misses.is_over:
+                    self._misses.found_nothing(self)
                 raise KeyError(key) from error
             try:
                 return read_again(path, known, error)
@@ -299,10 +306,27 @@ class FileDirDict(BlobDict[ValueType]):
     def _files(
         self, prefix: SafeStrTuple
     ) -> Iterator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]:
+        is_empty = True
         try:
-            yield from items_below(self._directory(prefix), prefix, self._layout)
+            for found in items_below(self._directory(prefix), prefix, self._layout):
+                is_empty = False
+                yield found
         except OSError as error:
             raise self._failure("list", None, error) from error
+        if is_empty:
+            self._misses.found_nothing(self)
+
+    def _stored_otherwise(self) -> list[dict[str, Any]]:
+        from persidict.file.other_layouts import FileLayout, other_layouts  # rarely needed
+
+        own = FileLayout(self.serialization_format, min(self.digest_len, _MAX_DIGEST_LEN))
+        return [
+            {**with_format(other.serialization_format), "digest_len": other.digest_len}
+            for other in other_layouts(self._root, own)
+        ]
+
+    def _expect_other_layouts(self) -> None:
+        self._misses.silence()
 
     def _location(self) -> Location:
         place = os.path.realpath(self.base_dir)
@@ -332,6 +356,7 @@ class FileDirDict(BlobDict[ValueType]):
     ) -> KeyError | BackendError:
         raise_foreign(error)
         if is_absent(self._where(key), error):
+            self._misses.found_nothing(self)
             return KeyError(key)
         return self._failure(operation, key, error)
 

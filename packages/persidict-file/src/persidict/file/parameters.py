@@ -6,11 +6,15 @@ import os
 import sys
 
 from persidict.core._opening.travel import is_arriving
+from persidict.core.log import info
 from persidict.file.paths import MAX_FORMAT_LENGTH
 from persidict.file.windows import unparsed
 
 # Bytes that the path of a file can have (PATH_MAX without the final zero).
 MAX_PATH = {"win32": 32767, "darwin": 1023}.get(sys.platform, 4095)
+
+
+DEFAULT_BASE_DIR = "__file_dir_dict__"
 
 
 def validate_format_length(serialization_format: str) -> None:
@@ -50,7 +54,13 @@ def validated_root(base_dir: str | os.PathLike[str]) -> str:
     path = os.fspath(base_dir)
     if not isinstance(path, str) or not path or "\0" in path or not _has_bytes(path):
         raise ValueError(f"base_dir must be the path of a directory, got {base_dir!r:.500}")
-    path = os.path.abspath(path)
+    if "://" in path:
+        raise ValueError(
+            "base_dir must be the path of a directory, got a URL; open_store() opens stores by URL"
+        )
+    path = os.path.abspath(os.path.expanduser(path))
+    if base_dir == DEFAULT_BASE_DIR:
+        info("persidict.file", "no base_dir was given, so the items are in %s", path)
     # An unpickled handle touches no file: its first operation fails instead.
     if not is_arriving() and os.path.exists(path) and not os.path.isdir(path):
         raise ValueError(f"base_dir {path} is no directory")

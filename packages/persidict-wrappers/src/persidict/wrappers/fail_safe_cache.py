@@ -30,6 +30,7 @@ class FailSafeCache(Generic[ValueType]):
 
     def __init__(self, cache: PersiDict[ValueType], main_prefix: SafeStrTuple) -> None:
         self.dict = cache
+        cache._expect_other_layouts()  # misses are usual, and caches may share a place
         self._main_prefix = main_prefix
         self._is_translated = bool(cache._prefix or main_prefix)
 

@@ -63,7 +63,7 @@ def register_format(name: str, encode: Encoder, decode: Decoder) -> None:
 def validate_format(serialization_format: object, base_class: type | None) -> None:
     """Raise if a name can't be a file extension, or if a text format is to store other values."""
     name = _validate_name(serialization_format)
-    if name in ("pkl", "json") or name in _registered:
+    if not stores_text(name):
         return
     if base_class is None or not issubclass(base_class, str):
         meant = intended_format(name)
@@ -77,6 +77,11 @@ def validate_format(serialization_format: object, base_class: type | None) -> No
 def intended_format(name: str) -> str | None:
     """Return the built-in format that a user probably means by another name, such as ``pickle``."""
     return _OTHER_NAMES.get(name.lower().strip("."))
+
+
+def stores_text(serialization_format: str) -> bool:
+    """Tell whether a format stores nothing but text."""
+    return serialization_format not in ("pkl", "json") and serialization_format not in _registered
 
 
 def codec_for(

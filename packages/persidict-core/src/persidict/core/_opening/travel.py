@@ -21,7 +21,7 @@ def reduced(store: Backend[Any]) -> tuple[Any, ...]:
         TypeError: An argument can't leave the process, or is unknown.
     """
     cls = type(store)
-    params: dict[str, Any] = store.get_params()
+    params = store.get_params()
     for name, value in params.items():
         if isinstance(value, StaysBehind):
             advice = value.advice

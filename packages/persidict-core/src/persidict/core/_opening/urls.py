@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from persidict.core import _facade
-from persidict.core._codecs.registry import intended_format, validate_format
+from persidict.core._codecs.registry import intended_format, stores_text
 from persidict.core._opening.class_names import class_named
 from persidict.core.base import PersiDict
 from persidict.core.parameters import constructor_parameters, did_you_mean, unknown_parameter
@@ -55,10 +55,11 @@ def open_url(target: str | os.PathLike[str], given: Mapping[str, Any]) -> PersiD
     if unknown := [name for name in given if name not in allowed]:
         raise unknown_parameter(name, unknown[0], allowed)
     params |= given
-    if _FORMAT in params and "base_class_for_values" not in params and _is_text(params[_FORMAT]):
-        if meant := intended_format(params[_FORMAT]):
+    form = params.get(_FORMAT)
+    if isinstance(form, str) and "base_class_for_values" not in params and stores_text(form):
+        if meant := intended_format(form):
             raise ValueError(
-                f"unknown format {params[_FORMAT]!r}; did you mean {meant!r}? "
+                f"unknown format {form!r}; did you mean {meant!r}? "
                 "(for plain text, add base_class_for_values=str)"
             )
         params["base_class_for_values"] = str
@@ -191,12 +192,3 @@ def _kinds(annotation: str) -> list[str]:
     """Return which of the convertible types a parameter takes; none: it has no form in a URL."""
     parts = {part.strip().partition("[")[0] for part in annotation.split("|")}
     return [kind for kind in (*_CONVERTERS, "type") if kind in parts]
-
-
-def _is_text(serialization_format: Any) -> bool:
-    """Tell whether a format keeps nothing but text."""
-    try:
-        validate_format(serialization_format, None)
-    except ValueError:
-        return True
-    return False
