@@ -32,7 +32,12 @@ def pytest_ignore_collect(collection_path):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out tests that are marked with parts that are not installed."""
+    """Mark tests of a part with its name; leave out those of parts that are not installed."""
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            directory = item.path.relative_to(TESTS).parts[0]
+            if directory in PARTS:
+                item.add_marker(directory)
     missing = [item for item in items if any(map(item.get_closest_marker, MISSING))]
     if missing:
         config.hook.pytest_deselected(items=missing)

@@ -31,7 +31,13 @@ NEEDS = {
 }
 
 
-@pytest.mark.parametrize("name", MODULES)
+def marked(name):
+    """Mark a module with its part; `aio` is a part of core's."""
+    part = name.split(".")[1]
+    return pytest.param(name, marks=getattr(pytest.mark, "core" if part == "aio" else part))
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in MODULES])
 def test_examples(name, request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an example may open a store in its default directory
     if name.startswith("persidict.s3"):

@@ -8,6 +8,8 @@ from persidict import LocalBackend, LocalDict
 from persidict.aio.testing import through_async
 from persidict.core.testing import PersiDictConformance
 
+pytestmark = pytest.mark.core
+
 
 class TestLocalDictThroughAsync(PersiDictConformance):
     n_random_runs = 5

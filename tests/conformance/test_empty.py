@@ -12,6 +12,8 @@ from persidict.core import (
 from persidict.core.testing import ReadingConformance
 from persidict.core.testing.model import CONDITIONS, OPERATIONS, RETRIEVALS, call, predict
 
+pytestmark = pytest.mark.core
+
 
 class TestEmptyDict:
     test_empty = ReadingConformance.test_empty

@@ -5,6 +5,8 @@ import pytest
 from persidict.core import LocalBackend, LocalDict
 from persidict.core.testing import PersiDictConformance
 
+pytestmark = pytest.mark.core
+
 
 class TestLocalDict(PersiDictConformance):
     n_random_runs = 50

@@ -2,12 +2,14 @@
 
 Prints a line per check: NAME, check, outcome, detail. LOST means that an acknowledged change is
 gone, that two callers won one insertion, or that a value is torn, or older than one seen before.
-ERROR means that a caller got an exception, or that a process hung. The environment variable ROUNDS
-says how many increments each of the four processes makes.
+WARNED means the same where the program has logged that it can happen. ERROR means that a caller got
+an exception, or that a process hung. The environment variable ROUNDS says how many increments each
+of the four processes makes.
 """
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import queue
@@ -23,11 +25,21 @@ ROUNDS = int(os.environ.get("ROUNDS", "60"))
 N_PROCESSES = 4
 SECONDS = 120
 _FORK = multiprocessing.get_context("fork")
+_WARNED = _FORK.Event()
 Task = Callable[[FileDirDict[Any], int], Any]
 
 
 class LostError(Exception):
     """A promise was broken."""
+
+
+class Watch(logging.Handler):
+    """Notes that a warning was logged, in whichever process."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note it."""
+        if record.levelno >= logging.WARNING:
+            _WARNED.set()
 
 
 def open_store(place: Path) -> FileDirDict[Any]:
@@ -167,12 +179,14 @@ CHECKS = (
 def main() -> None:
     """Make all checks, each in a directory of its own."""
     name, *mounts = sys.argv[1:]
+    logging.getLogger("persidict").addHandler(Watch())
     for check in CHECKS:
+        _WARNED.clear()
         places = [Path(mount, check.__name__) for mount in mounts]
         try:
             outcome, detail = "ok", check(places)
         except LostError as error:
-            outcome, detail = "LOST", str(error)
+            outcome, detail = "WARNED" if _WARNED.is_set() else "LOST", str(error)
         except Exception as error:  # noqa: BLE001  # an outcome like the others
             cause = f", by {error.__cause__!r}" if error.__cause__ else ""
             outcome, detail = "ERROR", f"{error!r}{cause}"
