@@ -137,9 +137,10 @@ def test_checksums_of_many_large_strings():
 
 def test_a_class_of_main_is_found_among_large_strings():
     """What is looked through for ``__main__`` leaves out nothing that could name it."""
-    from persidict.core._codecs.pickle_codec import _is_string, _pickled
+    from persidict.core._codecs.pickle_codec import _is_string
+    from persidict.core._codecs.pickling import pickled
 
     noise = random.Random(4).randbytes
     for value in ([noise(300_000), "__main__"], [1 << 3_000_000, "__main__"], ["__main__"]):
-        pieces = _pickled(value)
+        pieces = pickled(value)
         assert any(b"__main__" in piece for piece in pieces if not _is_string(piece))

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias
 
+from persidict.core._codecs.class_identity import validate_definition
 from persidict.core._codecs.registry import validate_format
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import (
@@ -333,10 +334,7 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
     def _validate_class(self, value: Any) -> ValueType:
         expected = self.base_class_for_values
         if expected is not None and not isinstance(value, expected):
-            raise TypeError(
-                f"values of this dict must be instances of {expected.__qualname__}, "
-                f"got {type(value).__qualname__}"
-            )
+            validate_definition(type(value), expected)
         return value  # type: ignore[no-any-return]  # just checked, or unchecked by choice
 
     def _validate_mutable(self) -> None:

@@ -60,7 +60,9 @@ class JsonCodec:
     def _tagged(self, value: Any) -> bytes:
         from persidict.core._codecs.json_objects import flatten
 
-        return json.dumps(flatten(value), ensure_ascii=True, indent=2).encode()
+        text = json.dumps(flatten(value), ensure_ascii=True, indent=2)
+        # A spawned worker knows the script by a name that other processes lack.
+        return text.replace('"__mp_main__.', '"__main__.').encode()
 
 
 def _untagged(value: Any) -> bytes:

@@ -8,14 +8,13 @@ wrote. The checksum is against accidents: a flipped bit in a pickle can crash th
 from __future__ import annotations
 
 import io
-import pickle
-import sys
-from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 
 from persidict.core._codecs.base import missing_package
 from persidict.core._codecs.crc import trailer, verify, with_trailer
 from persidict.core._codecs.decompress import LZ4_MAGIC, decompress
+from persidict.core._codecs.main_classes import load
+from persidict.core._codecs.pickling import pickled
 
 _PICKLE_MAGIC = b"\x80"
 _MARK = b"\0persidict"
@@ -46,7 +45,7 @@ class PickleCodec:
 
     def encode(self, value: Any, nonce: bytes) -> list[bytes]:
         """Pickle a value, and compress it if a sample says that this pays."""
-        pieces = _pickled(value)
+        pieces = pickled(value)
         if len(pieces) == 1 and len(pieces[0]) < _SMALL:
             return [with_trailer(pieces[0] + nonce) + _CHECKED_MARK]  # as below, in fewer steps
         pieces.append(nonce)
@@ -64,66 +63,16 @@ class PickleCodec:
             data = decompress(data, self._limit)
         elif data.endswith(_CHECKED_MARK):
             verify(memoryview(data)[: -len(_CHECKED_MARK)])
-            return pickle.loads(data)
+            return load(data)
         # joblib would inflate, without bound, what doesn't begin like a pickle.
         if data.startswith(_PICKLE_MAGIC) and not data.endswith(_MARK) and _JOBLIB_ARRAY in data:
             return _load_with_joblib(data)
-        return pickle.loads(data)
-
-
-class _Pieces(list[bytes]):
-    """A file to pickle into, without copies: large ``bytes`` are taken as they are."""
-
-    def write(self, piece: bytes | bytearray) -> None:
-        self.append(bytes(piece))
-
-
-def _pickled(value: Any) -> list[bytes]:
-    cloudpickle = sys.modules.get("cloudpickle")
-    if cloudpickle is not None and cloudpickle.list_registry_pickle_by_value():
-        return _cloudpickled(value, None)
-    pieces = _Pieces()
-    try:
-        pickle.Pickler(pieces, 5).dump(value)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        return _cloudpickled(value, error)
-    # A class or function of __main__ is pickled by its name, which means another thing
-    # elsewhere. A false alarm, such as the text itself, only costs time.
-    for piece in pieces:
-        if (len(piece) <= _LARGEST_FRAME or not _is_string(piece)) and b"__main__" in piece:
-            try:
-                return _cloudpickled(value, None)
-            except ImportError:
-                break
-    return pieces
+        return load(data)
 
 
 def _is_string(piece: bytes) -> bool:
     """Tell whether a piece is the inside of a large string."""
     return len(piece) > _LARGEST_FRAME and not piece.startswith(_FRAME)
-
-
-def _cloudpickled(value: Any, refusal: Exception | None) -> list[bytes]:
-    try:
-        import cloudpickle
-    except ImportError:
-        raise missing_package(
-            "cloudpickle", "storing lambdas, local classes and what is defined in __main__"
-        ) from refusal
-    pieces = _Pieces()
-    _pickler_class(cloudpickle.Pickler)(pieces, 5).dump(value)
-    return pieces
-
-
-@cache
-def _pickler_class(base: Any) -> Any:
-    """Derive from cloudpickle's pickler, which would store an open file as the text in it."""
-    table = base.dispatch_table.new_child({io.TextIOWrapper: _refuse_file})
-    return type("Pickler", (base,), {"dispatch_table": table})
-
-
-def _refuse_file(file: io.TextIOWrapper) -> NoReturn:
-    raise TypeError(f"an open file can't be stored: {file!r}")
 
 
 def _compressed(pieces: list[bytes], size: int) -> bytes | None:

@@ -1,0 +1,108 @@
+"""Classes of a script: they are stored by value, and the same script gets its own classes back.
+
+A pickle that contains classes of ``__main__`` starts with the script's path, as a text that
+unpicklers push and drop. Where the same script reads it, or one of its workers, its own classes
+take the place of the stored ones. Other programs get the classes that cloudpickle builds.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+MAIN_MODULES = ("__mp_main__", "__main__")
+"""The names of the main module; in a spawned worker it has the first one too."""
+
+_PROTOCOL = b"\x80\x05"
+_START = _PROTOCOL + b"X"  # BINUNICODE; a pickle without this header has a frame here
+_PREFIX = b"persidict script "
+_POP = b"0"
+_LENGTH_END = len(_START) + 4
+
+
+def script_header() -> bytes:
+    """Return what a pickle with classes of this script starts with, instead of its protocol."""
+    script = _script()
+    if script is None:
+        return _PROTOCOL
+    text = _PREFIX + os.fsencode(script)
+    return _START + len(text).to_bytes(4, "little") + text + _POP
+
+
+def load(data: bytes) -> Any:
+    """Unpickle, with the classes of this script where it wrote the pickle itself."""
+    if data.startswith(_START) and data.startswith(_PREFIX, _LENGTH_END):
+        length = int.from_bytes(data[len(_START) : _LENGTH_END], "little")
+        script = os.fsdecode(data[_LENGTH_END + len(_PREFIX) : _LENGTH_END + length])
+        if script == _script():
+            return _MainUnpickler(BytesIO(data)).load()
+    return pickle.loads(data)
+
+
+def _script() -> str | None:
+    """Return the path of the script or notebook that runs here; None where there is none."""
+    for name in MAIN_MODULES:
+        path = getattr(sys.modules.get(name), "__file__", None)
+        if path:
+            return os.path.abspath(str(path))
+    return os.environ.get("JPY_SESSION_NAME")  # set by Jupyter
+
+
+class _MainUnpickler(pickle.Unpickler):
+    """An unpickler that replaces cloudpickle's classes of ``__main__`` by those that exist."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        found = super().find_class(module, name)
+        if module == "cloudpickle.cloudpickle" and name in _REPLACED:
+            return _REPLACED[name](found)
+        return found
+
+
+def _own_class(module: object, name: object) -> type | None:
+    """Return the class of that name at the top level of the main module."""
+    if module not in MAIN_MODULES:
+        return None
+    for main in MAIN_MODULES:
+        found = getattr(sys.modules.get(main), str(name), None)
+        if isinstance(found, type) and found.__module__ in MAIN_MODULES:
+            return found if found.__qualname__ == name else None
+    return None
+
+
+def _class_maker(make: Callable[..., Any]) -> Callable[..., Any]:
+    def make_class(constructor: Any, name: str, bases: Any, keywords: Any, *rest: Any) -> Any:
+        own = _own_class(keywords.get("__module__"), name)
+        return own or make(constructor, name, bases, keywords, *rest)
+
+    return make_class
+
+
+def _enum_maker(make: Callable[..., Any]) -> Callable[..., Any]:
+    def make_enum(
+        bases: Any, name: str, qualname: str, members: Any, module: str, *rest: Any
+    ) -> Any:
+        own = _own_class(module, qualname)
+        return own or make(bases, name, qualname, members, module, *rest)
+
+    return make_enum
+
+
+def _state_setter(set_state: Callable[..., Any]) -> Callable[..., Any]:
+    def set_class_state(kind: Any, state: Any) -> Any:
+        own = _own_class(kind.__module__, kind.__qualname__)
+        return kind if kind is own else set_state(kind, state)
+
+    return set_class_state
+
+
+# The functions of cloudpickle that create a class and fill it. If cloudpickle renames one of them,
+# classes come back by value.
+_REPLACED = {
+    "_make_skeleton_class": _class_maker,
+    "_make_skeleton_enum": _enum_maker,
+    "_class_setstate": _state_setter,
+}

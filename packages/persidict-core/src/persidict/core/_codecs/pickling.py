@@ -1,0 +1,134 @@
+"""Pickle a value in pieces: by the C pickler, or by cloudpickle what other programs can't import.
+
+A value with classes of its own is also unpickled, because some classes can be pickled and not be
+restored: the write fails then, and not every later read.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import types
+from functools import cache
+from operator import methodcaller
+from typing import Any, NoReturn
+
+from persidict.core._codecs.base import missing_package
+from persidict.core._codecs.main_classes import MAIN_MODULES, load, script_header
+
+# Packages whose objects are known to be restored.
+_TRUSTED = frozenset(
+    {
+        *("builtins", "_codecs", "array", "collections", "copyreg", "datetime", "_datetime"),
+        *("decimal", "_decimal", "fractions", "pathlib", "uuid", "zoneinfo"),
+        *("numpy", "pandas", "polars", "pyarrow"),
+    }
+)
+_NAMED = (type, types.FunctionType, types.BuiltinFunctionType)
+_PROTOCOL_BYTES = 2
+
+
+class Pieces(list[bytes]):
+    """A file to pickle into without copies: large ``bytes`` become pieces as they are."""
+
+    def write(self, piece: bytes | bytearray) -> None:
+        """Append a piece."""
+        self.append(bytes(piece))
+
+
+def pickled(value: Any) -> list[bytes]:
+    """Return the pickle of a value.
+
+    Raises:
+        ValueError: The value could not be restored from its pickle.
+        ImportError: The value needs cloudpickle, which is not installed.
+    """
+    cloudpickle = sys.modules.get("cloudpickle")
+    if cloudpickle is not None and cloudpickle.list_registry_pickle_by_value().difference(
+        MAIN_MODULES
+    ):
+        return _verified(_cloudpickled(value, None))
+    pieces = Pieces()
+    pickler = _Pickler(pieces, 5)
+    try:
+        pickler.dump(value)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        return _verified(_cloudpickled(value, error))
+    named = vars(pickler).get("named")
+    if named is None:
+        return pieces
+    # A class or function of __main__ is pickled by its name, which means another thing elsewhere.
+    if any(one.__module__ in MAIN_MODULES for one in named):
+        try:
+            pieces = _cloudpickled(value, None)
+        except ImportError:
+            return _verified(pieces)  # only the same script can read it
+        pieces[0:1] = [script_header(), pieces[0][_PROTOCOL_BYTES:]]
+    elif all(map(_is_trusted, named)):
+        return pieces
+    return _verified(pieces)
+
+
+class _Pickler(pickle.Pickler):
+    """The C pickler; it notes the classes and functions that it stores by name."""
+
+    def reducer_override(self, obj: Any, /) -> Any:
+        if isinstance(obj, _NAMED):
+            vars(self).setdefault("named", []).append(obj)
+        return NotImplemented
+
+
+def _is_trusted(named: Any) -> bool:
+    if isinstance(named, type) and issubclass(named, BaseException):
+        return False
+    # A method of a built-in class has no module; its class is noted too.
+    module = named.__module__ or "builtins"
+    return module.partition(".")[0] in _TRUSTED
+
+
+def _verified(pieces: list[bytes]) -> list[bytes]:
+    """Return a pickle that can be restored."""
+    try:
+        load(b"".join(pieces))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"it could not be read back from its pickle: {type(error).__name__}: {error}"
+        ) from error
+    return pieces
+
+
+def _cloudpickled(value: Any, refusal: Exception | None) -> Pieces:
+    try:
+        import cloudpickle
+    except ImportError:
+        raise missing_package(
+            "cloudpickle", "storing lambdas, local classes and definitions of __main__"
+        ) from refusal
+    worker_main = sys.modules.get("__mp_main__")
+    # In the script itself this is another name of __main__, which is stored by value anyway.
+    if worker_main is not None and worker_main.__name__ == "__mp_main__":
+        cloudpickle.register_pickle_by_value(worker_main)
+    pieces = Pieces()
+    _cloud_pickler(cloudpickle.Pickler)(pieces, 5).dump(value)
+    return pieces
+
+
+@cache
+def _cloud_pickler(base: Any) -> Any:
+    """Derive from cloudpickle's pickler, which stores a memoryview as bytes and a file as text."""
+    reducers = {io.TextIOWrapper: _refuse_file, memoryview: _reduce_view}
+    return type("Pickler", (base,), {"dispatch_table": base.dispatch_table.new_child(reducers)})
+
+
+def _refuse_file(file: io.TextIOWrapper) -> NoReturn:
+    raise TypeError(f"an open file can't be stored: {file!r}")
+
+
+def _reduce_view(view: memoryview) -> tuple[Any, ...]:
+    content = view.tobytes()
+    if (view.format, view.ndim) == ("B", 1):
+        return memoryview, (content,)
+    return methodcaller("cast", view.format, view.shape), (memoryview(content),)
