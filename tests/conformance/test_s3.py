@@ -22,6 +22,14 @@ class TestBasicS3Dict(Small):
         return partial(persidict.BasicS3Dict, **place)
 
 
+class TestBasicS3DictThroughObstore(Small):
+    @pytest.fixture
+    def make_dict(self, place, monkeypatch):
+        pytest.importorskip("obstore")
+        monkeypatch.setenv("PERSIDICT_S3_TRANSPORT", "obstore")
+        return partial(persidict.BasicS3Dict, **place)
+
+
 class TestPlainText(Small):
     etags_are_unique = False
 

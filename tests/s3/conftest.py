@@ -15,6 +15,16 @@ servers.set_credentials()
 
 
 @pytest.fixture
+def transport(request, monkeypatch):
+    """What sends requests; a module that marks it with both runs each of its tests twice."""
+    name = getattr(request, "param", "boto3")
+    if name == "obstore":
+        pytest.importorskip("obstore")
+    monkeypatch.setenv("PERSIDICT_S3_TRANSPORT", name)
+    return name
+
+
+@pytest.fixture
 def basic(moto_place):
     """A dict on moto of which nothing remains to be found out."""
     from persidict.s3 import BasicS3Dict

@@ -48,7 +48,8 @@ class Proxy:
 class RandomFaults:
     """Faults of all kinds for a share of the requests, drawn from a seed.
 
-    Only the first of the four times that botocore sends a request: none may fail for good.
+    Only the first of the four times that botocore sends a request, and the one time that obstore
+    does: none may fail for good.
     """
 
     DROP, CONFLICT, BUSY = "drop", (409, "ConditionalRequestConflict"), (503, "SlowDown")
@@ -61,7 +62,7 @@ class RandomFaults:
         self._kinds = []
 
     def __call__(self, method, headers):
-        if not headers.get("amz-sdk-request", "").startswith("attempt=1"):
+        if not headers.get("amz-sdk-request", "attempt=1").startswith("attempt=1"):
             return None
         has_condition = method in ("PUT", "DELETE") and (
             "If-Match" in headers or "If-None-Match" in headers

@@ -6,6 +6,11 @@ from botocore.config import Config
 from persidict.core import BackendError
 from persidict.s3 import BasicS3Dict, S3Dict
 
+pytestmark = [
+    pytest.mark.usefixtures("transport"),
+    pytest.mark.parametrize("transport", ["boto3", "obstore"], indirect=True),
+]
+
 BAD, FORBIDDEN = "400 Bad Request", "403 Forbidden"
 # Code, status, and a word of the advice; None: there is none.
 REFUSALS = [

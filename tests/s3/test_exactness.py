@@ -15,6 +15,11 @@ from persidict.s3 import BasicS3Dict
 from tests.s3 import s3_workers
 from tests.s3.proxy import Proxy, RandomFaults
 
+pytestmark = [
+    pytest.mark.usefixtures("transport"),
+    pytest.mark.parametrize("transport", ["boto3", "obstore"], indirect=True),
+]
+
 SMALL, FULL = (4, 12), (8, 50)
 SHARE = 0.08
 

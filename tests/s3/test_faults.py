@@ -15,6 +15,11 @@ from persidict.core import (
 )
 from persidict.s3 import BasicS3Dict, S3Dict, capabilities
 
+pytestmark = [
+    pytest.mark.usefixtures("transport"),
+    pytest.mark.parametrize("transport", ["boto3", "obstore"], indirect=True),
+]
+
 
 def drop_answers(moto, method):
     moto.faults = lambda environ: "drop" if environ["REQUEST_METHOD"] == method else None

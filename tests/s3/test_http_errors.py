@@ -12,6 +12,11 @@ from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.s3.capabilities import forget_endpoint
 from persidict.s3.errors import S3_ERRORS, Uncertain
 
+pytestmark = [
+    pytest.mark.usefixtures("transport"),
+    pytest.mark.parametrize("transport", ["boto3", "obstore"], indirect=True),
+]
+
 ABSENT = {"condition": ETAG_IS_THE_SAME, "expected_etag": ITEM_NOT_AVAILABLE}
 ATTEMPTS = 4
 CONFIGS = {}

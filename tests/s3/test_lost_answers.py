@@ -13,6 +13,11 @@ from persidict.core import (
 )
 from persidict.s3 import BasicS3Dict
 
+pytestmark = [
+    pytest.mark.usefixtures("transport"),
+    pytest.mark.parametrize("transport", ["boto3", "obstore"], indirect=True),
+]
+
 ABSENT = {"condition": ETAG_IS_THE_SAME, "expected_etag": ITEM_NOT_AVAILABLE}
 UNKNOWN = "the answer got lost"
 

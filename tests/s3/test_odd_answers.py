@@ -6,6 +6,11 @@ from persidict.core import BackendError
 from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.s3.capabilities import forget_endpoint
 
+pytestmark = [
+    pytest.mark.usefixtures("transport"),
+    pytest.mark.parametrize("transport", ["boto3", "obstore"], indirect=True),
+]
+
 
 @pytest.fixture
 def leave_out(moto):

@@ -14,6 +14,11 @@ from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.s3 import connection as connections
 from tests.s3 import s3_workers
 
+pytestmark = [
+    pytest.mark.usefixtures("transport"),
+    pytest.mark.parametrize("transport", ["boto3", "obstore"], indirect=True),
+]
+
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 
 

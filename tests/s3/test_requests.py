@@ -14,6 +14,11 @@ from persidict.core import ETAG_IS_THE_SAME, BackendError
 from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.s3.client import read_date
 
+pytestmark = [
+    pytest.mark.usefixtures("transport"),
+    pytest.mark.parametrize("transport", ["boto3", "obstore"], indirect=True),
+]
+
 
 @pytest.fixture(params=["basic", "cached"])
 def d(request, basic, moto_place, tmp_path):

@@ -11,7 +11,7 @@ from persidict.core import BackendError
 from persidict.core._opening.travel import arriving
 from persidict.s3 import BasicS3Dict
 from persidict.s3.attempts import SILENT_ATTEMPTS
-from persidict.s3.client import _CONNECT_TIMEOUT, _MAX_ATTEMPTS, _READ_TIMEOUT
+from persidict.s3.client import _MAX_ATTEMPTS, CONNECT_TIMEOUT, READ_TIMEOUT
 
 # Between attempts botocore's standard mode waits up to 1, 2, 4, ... seconds.
 LONGEST_PAUSES = [2**n for n in range(_MAX_ATTEMPTS)]
@@ -117,12 +117,12 @@ def test_attempts(silent, pauses, error, attempts):
     assert len(sent) == attempts
     assert len(pauses) == attempts - 1
     settings = client.meta.config
-    assert (settings.connect_timeout, settings.read_timeout) == (_CONNECT_TIMEOUT, _READ_TIMEOUT)
+    assert (settings.connect_timeout, settings.read_timeout) == (CONNECT_TIMEOUT, READ_TIMEOUT)
     assert settings.retries["mode"] == "standard"
 
 
 def test_the_longest_wait_is_seconds():
-    unreachable = SILENT_ATTEMPTS * _CONNECT_TIMEOUT + sum(LONGEST_PAUSES[: SILENT_ATTEMPTS - 1])
-    silent = SILENT_ATTEMPTS * _READ_TIMEOUT + sum(LONGEST_PAUSES[: SILENT_ATTEMPTS - 1])
+    unreachable = SILENT_ATTEMPTS * CONNECT_TIMEOUT + sum(LONGEST_PAUSES[: SILENT_ATTEMPTS - 1])
+    silent = SILENT_ATTEMPTS * READ_TIMEOUT + sum(LONGEST_PAUSES[: SILENT_ATTEMPTS - 1])
     refusing = sum(LONGEST_PAUSES[: _MAX_ATTEMPTS - 1])
     assert (unreachable, silent, refusing) == (7, 31, 7)

@@ -74,7 +74,7 @@ class Moto:
             if self.latency:
                 time.sleep(self.latency)
             # Only first attempts fail, so that no request fails for good.
-            is_first = "attempt=1" in environ.get("HTTP_AMZ_SDK_REQUEST", "")
+            is_first = "attempt=1" in environ.get("HTTP_AMZ_SDK_REQUEST", "attempt=1")
             fault = self.faults(environ) if self.faults and is_first else None
             if isinstance(fault, tuple):
                 return self._refuse(environ, start_response, *fault)
@@ -143,5 +143,7 @@ class Moto:
 
 def set_credentials():
     os.environ.update(CREDENTIALS, AWS_EC2_METADATA_DISABLED="true")
+    # Tests that are about both ways of sending ask for obstore.
+    os.environ.setdefault("PERSIDICT_S3_TRANSPORT", "boto3")
     for name in OTHER_ACCOUNTS:
         os.environ.pop(name, None)

@@ -25,6 +25,7 @@ _TURNED_AWAY = frozenset({"SlowDown", "ServiceUnavailable", "RequestLimitExceede
 class _State(threading.local):
     in_doubt = False
     may_resend = True
+    earlier_silences = 0
 
 
 _state = _State()
@@ -38,6 +39,21 @@ def never_repeated() -> Iterator[None]:
         yield
     finally:
         _state.may_resend = True
+
+
+@contextmanager
+def silent_before(attempts: int) -> Iterator[None]:
+    """Count attempts by others at which the server was silent."""
+    _state.earlier_silences = attempts
+    try:
+        yield
+    finally:
+        _state.earlier_silences = 0
+
+
+def note_doubt() -> None:
+    """Remember that the server may have carried out an attempt by others."""
+    _state.in_doubt = True
 
 
 def was_in_doubt() -> bool:
@@ -69,7 +85,7 @@ def observe(client: Any, on_unreachable: Callable[[], None]) -> None:
 
 def give_up_on_silence(request_dict: dict[str, Any], **_: Any) -> bool | None:
     """Stop botocore from sending a request again that was never answered several times."""
-    silences = request_dict["context"].get(_SILENCES, 0)
+    silences = request_dict["context"].get(_SILENCES, 0) + _state.earlier_silences
     return False if silences >= SILENT_ATTEMPTS else None
 
 

@@ -24,14 +24,13 @@ from persidict.core.flags import (
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import ETagValue, Stat, ValueType
-from persidict.s3.attempts import was_in_doubt
-from persidict.s3.boto_objects import BotoObjects
-from persidict.s3.bucket import check_bucket
+from persidict.s3.bucket import Bucket
 from persidict.s3.client import Settings
 from persidict.s3.conditional_requests import ConditionalRequests
 from persidict.s3.connection import connection_for
 from persidict.s3.deletions import delete_batch, deletions_failed
-from persidict.s3.errors import S3_ERRORS, backend_error, code_of
+from persidict.s3.errors import S3_ERRORS, backend_error
+from persidict.s3.fast_objects import objects_for
 from persidict.s3.listing import ListPage, first_components, has_item, pages
 from persidict.s3.naming import Naming, with_slash
 from persidict.s3.objects import PAGE_SIZE, Found
@@ -155,7 +154,14 @@ class BasicS3Dict(BlobDict[ValueType]):
         self._naming = Naming(with_slash(root_prefix), serialization_format)
         settings = Settings(endpoint_url, region, config, max_workers, self.anonymous)
         self._connection = connection_for(settings, client)
-        self._objects = BotoObjects(self._connection, bucket_name)
+        self._objects = objects_for(self._connection, bucket_name, self._naming.root)
+        self._bucket = Bucket(
+            self._connection,
+            self._objects,
+            bucket_name,
+            self._naming.root,
+            create=self.create_bucket and not self.anonymous,
+        )
         self._conditional = ConditionalRequests(
             self._objects,
             self._connection,
@@ -166,7 +172,7 @@ class BasicS3Dict(BlobDict[ValueType]):
             never_deleted=self.append_only,
         )
         if not is_arriving():
-            self._run("use the bucket", None, self._check_bucket)
+            self._run("use the bucket", None, self._bucket.check)
 
     @property
     def root_prefix(self) -> str:
@@ -297,43 +303,11 @@ class BasicS3Dict(BlobDict[ValueType]):
         *args: Any,
         **options: Any,
     ) -> _Outcome:
-        """Send a request; if its error shows that what was known is out of date, once more.
-
-        Raises:
-            BackendError: It failed; the cause is botocore's error.
-        """
-        generation = self._connection.generation
+        """Send a request; `BackendError` if it fails, caused by botocore's error."""
         try:
-            return request(*args, **options)
+            return self._bucket.run(request, *args, **options)
         except S3_ERRORS as error:
-            failure = error
-        try:
-            if self._learns_anew(failure, generation):
-                return request(*args, **options)
-        except S3_ERRORS as error:
-            failure = error
-        raise self._failed(failure, operation, key) from failure
-
-    def _learns_anew(self, error: Exception, generation: int) -> bool:
-        """Mend what an error contradicts, and tell whether the request is worth repeating."""
-        if was_in_doubt():
-            return False
-        if code_of(error) == "NoSuchBucket" and self._may_create():
-            self._check_bucket()
-            return True
-        return self._connection.renew_credentials(error, generation)
-
-    def _may_create(self) -> bool:
-        return self.create_bucket and not self.anonymous
-
-    def _check_bucket(self) -> None:
-        check_bucket(
-            self._connection,
-            self._objects,
-            self.bucket_name,
-            self._naming.root,
-            create=self._may_create(),
-        )
+            raise self._failed(error, operation, key) from error
 
     def _noted(self, key: NonEmptySafeStrTuple, name: str, found: Found) -> StatLike:
         """Turn an answer into a stat, and remember which version was seen."""

@@ -20,7 +20,7 @@ from persidict.s3.errors import OddAnswer, is_missing_key, status_of
 from persidict.s3.objects import PAGE_SIZE, AnswerLost, Found, ObjectStore, Page, Refused
 
 # The metadata's name dates from earlier versions, whose objects stay readable.
-_WRITE_IDS = "persidict-writers"
+WRITE_IDS = "persidict-writers"
 # S3 answers 409 while another request changes the object. Only a broken server does so for long.
 _MAX_CONFLICTS = 50
 _MAX_PAUSE = 0.2
@@ -39,7 +39,7 @@ class BotoObjects(ObjectStore):
         self._connection = connection
         self._bucket = bucket
 
-    def head(self, name: str) -> Found:
+    def head(self, name: str, *, dated: bool = False) -> Found:  # it always is
         """Ask for the version with HEAD."""
         client = self._connection.ready or self._connection.client()
         try:
@@ -81,7 +81,7 @@ class BotoObjects(ObjectStore):
         write_ids: str = "",
     ) -> Found:
         """Send one PUT."""
-        extra: dict[str, Any] = {"Metadata": {_WRITE_IDS: write_ids}} if write_ids else {}
+        extra: dict[str, Any] = {"Metadata": {WRITE_IDS: write_ids}} if write_ids else {}
         if create:
             extra["IfNoneMatch"] = "*"
         elif match is not None:
@@ -205,7 +205,7 @@ def _found(answer: Any) -> Found:
     return Found(
         etag,
         answer["LastModified"].timestamp(),
-        answer.get("Metadata", {}).get(_WRITE_IDS, ""),
+        answer.get("Metadata", {}).get(WRITE_IDS, ""),
         answer.get("ContentLength", 0),
         answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date"),
     )

@@ -21,12 +21,12 @@ from persidict.s3.attempts import give_up_on_silence
 
 # Seconds. persidict tries an endpoint that refuses or fails four times and a silent one twice: it
 # reports one that takes no connection after 7 s, one that never answers after 31 s.
-_CONNECT_TIMEOUT = 3
-_READ_TIMEOUT = 15
+CONNECT_TIMEOUT = 3
+READ_TIMEOUT = 15
 _MAX_ATTEMPTS = 4
 # From this size on it pays to ask whether the server wants a body before sending it.
 _LARGE_BODY = 1 << 20
-_USER_AGENT = f"persidict/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}"
+USER_AGENT = f"persidict/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}"
 # The variables that decide which server a client talks to, and as whom.
 _ENVIRONMENT = (
     "AWS_ACCESS_KEY_ID",
@@ -109,11 +109,11 @@ def environment_digest() -> str:
 def _make(settings: Settings, *, elsewhere: bool) -> Made:
     config = Config(
         retries={"mode": "standard", "total_max_attempts": _MAX_ATTEMPTS},
-        connect_timeout=_CONNECT_TIMEOUT,
-        read_timeout=_READ_TIMEOUT,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
         max_pool_connections=2 * max(settings.max_workers, 8),
         # Given, because botocore would put it together anew twice per request.
-        user_agent=_USER_AGENT,
+        user_agent=USER_AGENT,
     )
     if elsewhere:
         # Many servers refuse the checksums that only AWS knows, and have no name per bucket.

@@ -108,7 +108,7 @@ class ConditionalRequests:
         if self._delete_version(name, expected):
             return
         try:
-            found = self._objects.head(name)
+            found = self._objects.head(name, dated=True)
         except KeyError:
             pass
         else:
@@ -164,7 +164,7 @@ class ConditionalRequests:
             loss: What the deletion raised.
         """
         try:
-            found = self._objects.head(name)
+            found = self._objects.head(name, dated=True)
         except KeyError:
             return
         if not _is_older(found, started):
@@ -259,7 +259,7 @@ class ConditionalRequests:
         """
         own_etag = ETagValue(f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"')
         try:
-            found = self._objects.head(name)
+            found = self._objects.head(name, dated=True)
             is_own = self._is_own(name, data, found, write, own_etag, expected)
         except KeyError:
             if expected is None:

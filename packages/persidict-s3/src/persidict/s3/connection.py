@@ -48,6 +48,7 @@ class Connection:
     Attributes:
         ready: The client of this process, None if there is none yet; see `client`.
         generation: Grows whenever the client is replaced.
+        credentials: What the client signs with, None: nothing.
         is_aws: Whether the server is Amazon's own; known once there is a client.
         known: What the server enforces, by bucket; see `persidict.s3.capabilities`.
         write_ids: The versions that were seen last.
@@ -55,7 +56,7 @@ class Connection:
 
     def __init__(self, settings: Settings | None, client: Any = None) -> None:
         self._settings = settings
-        self._credentials: Any = None
+        self.credentials: Any = None
         self._environment = ""
         self._lock = new_lock()
         self.ready: Any = None
@@ -81,6 +82,14 @@ class Connection:
                     )
                 self._replace_client(self._settings)
             return self.ready
+
+    def permits_other_transports(self) -> bool:
+        """Tell whether requests may go other ways than through a boto3 client of the user's."""
+        return self._settings is not None and self._settings.config is None
+
+    def is_anonymous(self) -> bool:
+        """Tell whether requests carry no credentials."""
+        return self._settings is not None and self._settings.anonymous
 
     def endpoint(self) -> str:
         """Return the address of the server."""
@@ -111,7 +120,7 @@ class Connection:
         with self._lock:
             if self.generation != generation:
                 return True  # another thread has replaced the client meanwhile
-            if _frozen(current_credentials(settings)) == _frozen(self._credentials):
+            if _frozen(current_credentials(settings)) == _frozen(self.credentials):
                 return False
             debug("persidict.s3", "the credentials have changed: using the new ones")
             self._replace_client(settings)
@@ -128,7 +137,7 @@ class Connection:
 
     def _replace_client(self, settings: Settings) -> None:
         self._environment = environment_digest()
-        client, self._credentials = make_client(settings)
+        client, self.credentials = make_client(settings)
         self._use(client)
 
     def _use(self, client: Any) -> None:

@@ -61,8 +61,8 @@ class ObjectStore(ABC):
     """
 
     @abstractmethod
-    def head(self, name: str) -> Found:
-        """Return an object's version; ``KeyError`` if there is none."""
+    def head(self, name: str, *, dated: bool = False) -> Found:
+        """Return an object's version, if asked so with the server's date; ``KeyError``."""
 
     @abstractmethod
     def get(self, name: str, known: ETagValue | None = None) -> tuple[bytes | None, Found]:
