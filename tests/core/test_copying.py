@@ -29,8 +29,9 @@ class Timed(LocalDict):
 
     def put(self, key, value, written):
         self[key] = value
-        copied, stat = self._items[self._complete(key)]
-        self._items[self._complete(key)] = copied, stat._replace(timestamp=float(written))
+        item = self._items[self._complete(key)]
+        stat = item.stat._replace(timestamp=float(written))
+        self._items[self._complete(key)] = item._replace(stat=stat)
 
 
 def counts(**others):

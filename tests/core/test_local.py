@@ -263,3 +263,17 @@ def test_one_sub_dict_is_made_of_each_prefix(monkeypatch):
     )
     assert set(d.subdicts()) == {"p0", "p1", "p2"}
     assert sorted(made) == [("p0",), ("p1",), ("p2",)]
+
+
+@pytest.mark.parametrize(("given", "told"), [(0, None), (None, None), (10, 10)])
+def test_the_prune_interval_is_told_as_given(given, told):
+    assert LocalDict(prune_interval=given).get_params()["prune_interval"] == told
+
+
+def test_handles_name_one_backend():
+    d = LocalDict()
+    below = d.get_subdict("a")
+    for one in (d, below):
+        assert copy.copy(one).get_params()["backend"] is one.get_params()["backend"]
+    assert below.backend != d.backend
+    assert LocalDict(backend=below.backend).get_params()["backend"] is below.backend

@@ -38,7 +38,7 @@ class Timed(LocalDict):
 
     def _store(self, key, value, expected):
         stat = Stat(super()._store(key, value, expected).etag, self.clock())
-        self._items[key] = self._items[key][0], stat
+        self._items[key] = self._items[key]._replace(stat=stat)
         return stat
 
 

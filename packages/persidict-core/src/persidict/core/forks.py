@@ -9,13 +9,24 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
-_locks: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
+_Lock = TypeVar("_Lock")
+_locks: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def new_lock() -> threading.Lock:
     """Return a new lock that is freed in the children of a fork."""
-    lock = threading.Lock()
+    return _freed_in_children(threading.Lock())
+
+
+def new_reentrant_lock() -> AbstractContextManager[bool]:
+    """Return a new lock that its thread can take again, and that is freed in children."""
+    return _freed_in_children(threading.RLock())
+
+
+def _freed_in_children(lock: _Lock) -> _Lock:
     _locks.add(lock)
     return lock
 
@@ -23,7 +34,7 @@ def new_lock() -> threading.Lock:
 def _free_locks() -> None:
     for lock in list(_locks):
         # What threading and logging do with theirs: the same lock for all who refer to it.
-        lock._at_fork_reinit()  # type: ignore[attr-defined]
+        lock._at_fork_reinit()
 
 
 if hasattr(os, "register_at_fork"):

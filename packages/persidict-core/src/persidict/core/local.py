@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, Self
 
 from persidict.core._opening.contract import StaysBehind
 from persidict.core.backend import ETagMismatch, Expected, Location
@@ -18,16 +17,12 @@ from persidict.core.flags import (
     AnyETagFlag,
     ValueNotRetrievedFlag,
 )
-from persidict.core.forks import new_lock
+from persidict.core.isolation import isolated
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
+from persidict.core.local_items import Item, Items, swap
 from persidict.core.results import ETagValue, Stat, ValueType
 
-# Immutable all the way down: nothing to isolate.
-_ATOMS = frozenset({str, int, float, bool, bytes, type(None), complex})
-
-
-_Item: TypeAlias = tuple[Any, Stat]
-"""A value, and what is known of its version."""
+_new = tuple.__new__  # half of the time that calling a named tuple takes
 
 
 class LocalBackend(StaysBehind):
@@ -45,11 +40,10 @@ class LocalBackend(StaysBehind):
 
     def __init__(self) -> None:
         self.prefix = SafeStrTuple()
-        self._formats: dict[str, dict[NonEmptySafeStrTuple, _Item]] = {}
-        self._lock = new_lock()
+        self._formats: dict[str, Items] = {}
         self._versions = count(1)
 
-    def items_of(self, serialization_format: str) -> dict[NonEmptySafeStrTuple, _Item]:
+    def items_of(self, serialization_format: str) -> Items:
         """Return the items of one format; formats don't see each other."""
         return self._formats.setdefault(serialization_format, {})
 
@@ -95,6 +89,7 @@ class LocalDict(PersiDict[ValueType]):
         append_only: Refuse every change and deletion of an existing item.
         base_class_for_values: Refuse values that are not instances of this class.
         prune_interval: Accepted for compatibility; nothing is left behind that needs pruning.
+            0 means None.
 
     Notes:
         All operations are atomic between threads. Listing a sub-dict looks at all keys.
@@ -122,97 +117,74 @@ class LocalDict(PersiDict[ValueType]):
         )
         if backend is not None and not isinstance(backend, LocalBackend):
             raise TypeError(f"backend must be a LocalBackend or None, got {backend!r:.100}")
-        self.prune_interval = prune_interval
+        self.prune_interval = prune_interval or None
         self._backend = backend if backend is not None else LocalBackend()
         self._prefix = self._backend.prefix
         self._items = self._backend.items_of(serialization_format)
-        self._lock, self._versions = self._backend._lock, self._backend._versions
+        self._versions = self._backend._versions
 
     @property
     def backend(self) -> LocalBackend:
         """What other handles need to share these items."""
-        return self._backend.at(self._prefix)
+        return self._backend
+
+    def _at(self, prefix: SafeStrTuple) -> Self:
+        view = super()._at(prefix)
+        if prefix != self._prefix:
+            view._backend = self._backend.at(prefix)
+        return view
 
     def _stat(self, key: NonEmptySafeStrTuple) -> Stat:
-        return self._items[key][1]
+        return self._items[tuple(key)].stat
 
     def _load(
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
     ) -> tuple[ValueType | ValueNotRetrievedFlag, Stat]:
-        value, stat = self._items[key]
+        value, stat, _ = self._items[tuple(key)]
         if stat.etag == known:
             return VALUE_NOT_RETRIEVED, stat
-        return _isolated(value), stat
+        return isolated(value), stat
 
     def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> Stat:
-        value = _isolated(value)
-        with self._lock:
-            # What is replaced is held until the lock is free: its __del__ may use this dict.
-            item = self._items.get(key)
+        value = isolated(value)
+        plain = tuple(key)
+        while True:
+            current = self._items.get(plain)
             if expected is not ANY_ETAG:
-                actual = ITEM_NOT_AVAILABLE if item is None else item[1].etag
+                actual = ITEM_NOT_AVAILABLE if current is None else current.stat.etag
                 if expected != actual:
                     raise ETagMismatch
+            # Drawn after the look, so that the ETags of a key grow.
             etag: Any = str(next(self._versions))
-            stat = tuple.__new__(Stat, (etag, time.time(), None))  # the half of calling Stat
-            self._items[key] = value, stat
-        return stat
+            stat = _new(Stat, (etag, time.time(), None))
+            if swap(self._items, plain, current, _new(Item, (value, stat, key))):
+                return stat
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
-        with self._lock:
-            item = self._items[key]  # held like what is replaced
-            if expected not in (ANY_ETAG, item[1].etag):
+        plain = tuple(key)
+        while True:
+            current = self._items[plain]
+            if expected not in (ANY_ETAG, current.stat.etag):
                 raise ETagMismatch
-            del self._items[key]
+            if swap(self._items, plain, current, None):
+                return
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, Stat]]:
-        depth = len(prefix)
-        # Other threads go on writing: list() takes the references in one step.
-        for key, (_, stat) in list(self._items.items()):
-            if key[:depth] == prefix and len(key) > depth:
-                yield key, stat
+        return ((item.key, item.stat) for item in self._below(prefix))
+
+    def _keys(self, prefix: SafeStrTuple) -> Iterator[NonEmptySafeStrTuple]:
+        return (item.key for item in self._below(prefix))
+
+    def _count(self, prefix: SafeStrTuple) -> int:
+        return sum(1 for _ in self._below(prefix)) if prefix else len(self._items)
+
+    def _below(self, prefix: SafeStrTuple) -> Iterable[Item]:
+        """Return the items below a prefix, of one moment: others may go on writing."""
+        items = self._items.copy()
+        if not prefix:
+            return items.values()
+        depth, start = len(prefix), tuple(prefix)
+        return (item for key, item in items.items() if key[:depth] == start and len(key) > depth)
 
     def _location(self) -> Location:
         return Location(("memory", id(self._items)), self._prefix)
-
-
-def _isolated(value: Any) -> Any:
-    """Return what `copy.deepcopy` would, of plain lists and dicts in a third of its time."""
-    kind = type(value)
-    if kind in _ATOMS:
-        return value
-    memo: dict[int, Any] = {}
-    memo[id(memo)] = []  # what must stay alive, where `copy` has it: an id means one object only
-    return _copied(value, memo) if kind is dict or kind is list else copy.deepcopy(value, memo)
-
-
-def _copied(value: Any, memo: dict[int, Any]) -> Any:
-    """Copy a part of a value; what it contains more than once is copied once, as `copy` does."""
-    known = memo.get(id(value))
-    if known is not None:
-        return known
-    kind = type(value)
-    parts: Any
-    twin: Any
-    if kind is dict:
-        parts = value.copy()  # other threads may go on changing the value
-        if not _ATOMS.issuperset(map(type, parts)):
-            return copy.deepcopy(value, memo)
-        is_flat = _ATOMS.issuperset(map(type, parts.values()))
-    elif kind is list:
-        parts = value.copy()
-        is_flat = _ATOMS.issuperset(map(type, parts))
-    else:
-        return copy.deepcopy(value, memo)
-    # Grown part by part, for a part that refers to the whole may look at it.
-    twin = memo[id(value)] = parts if is_flat else kind()
-    memo[id(memo)].append(value)
-    if is_flat:
-        return twin
-    if kind is dict:
-        for place, part in parts.items():
-            twin[place] = part if type(part) in _ATOMS else _copied(part, memo)
-    else:
-        for part in parts:
-            twin.append(part if type(part) in _ATOMS else _copied(part, memo))
-    return twin
