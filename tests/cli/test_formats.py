@@ -84,3 +84,28 @@ def test_options_stand_for_the_query(call, tmp_path):
 def test_wrong_options(call, tmp_path, arguments, says):
     make(tmp_path, "data")["a"] = 1
     assert says in call("ls", *arguments, check=2).err
+
+
+@pytest.mark.parametrize("digest_len", [0, 2, 8])
+def test_the_only_digest_length_is_found(call, tmp_path, digest_len):
+    d = make(tmp_path, "data", serialization_format="json", digest_len=digest_len)
+    d["a", "b"] = 1
+    for options in ([], ["--format", "json"]):
+        assert call("ls", "data", *options, check=0).out == "a/b\n"
+        call("put", "data", "c", "2", *options, check=0)
+    assert dict(d) == {("a", "b"): 1, ("c",): 2}
+
+
+def test_several_digest_lengths(call, tmp_path):
+    for digest_len in (2, 8):
+        make(tmp_path, "data", digest_len=digest_len)["a"] = digest_len
+    assert "choose one with --digest-len" in call("get", "data", "a", check=2).err
+    assert call("get", "data", "a", "--digest-len", "8", check=0).out == "8\n"
+    make(tmp_path, "data")["a"] = "the default"
+    assert call("get", "data", "a", check=0).out == "the default\n"
+
+
+def test_foreign_files_are_no_format(call, tmp_path):
+    make(tmp_path, "data")["a"] = 1
+    (tmp_path / "data" / "package.json").write_text("{}")
+    assert call("ls", "data", check=0).out == "a\n"

@@ -1,48 +1,61 @@
-"""Find out which value formats a place has items of."""
+"""Find out in which format a place has items."""
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from persidict.core.base import PersiDict
 
-# The formats to look for where the names of files can't be sampled.
+# The formats to look for where a store can't tell which ones it has.
 _USUAL_FORMATS = ("pkl", "json", "txt")
-_MAX_SAMPLE = 2000
-_MAX_CANDIDATES = 5
+# No store has items of this one, so all that are there are others.
+_NO_FORMAT = "no-format"
+_DEFAULT_DIGEST_LEN = 4
 
 
-def formats_present(directory: str | None, open_as: Callable[[str], PersiDict[Any]]) -> list[str]:
-    """Return the formats that have items.
+class Layout(NamedTuple):
+    """How items are stored; without a digest length on S3."""
+
+    serialization_format: str
+    digest_len: int | None
+
+
+def layouts_present(open_as: Callable[[str], PersiDict[Any]]) -> list[Layout]:
+    """Return how the items in a place are stored, the most frequent first.
 
     Args:
-        directory: The store's directory, None if it has none.
         open_as: Opens the store in a format.
     """
-    if directory is None:
-        # Each look may list the whole bucket, so the first find ends it.
-        return [name for name in _USUAL_FORMATS if open_as(name)][:1]
-    extensions = Counter(_extensions(directory))
-    candidates = [name for name, _ in extensions.most_common(_MAX_CANDIDATES)]
-    return [name for name in candidates if open_as(name)]
+    probe = open_as(_NO_FORMAT)
+    found = [
+        Layout(params["serialization_format"], params.get("digest_len"))
+        for params in probe._stored_otherwise()
+    ]
+    if found or "digest_len" in probe.get_params():
+        # A name with the right digest is an item's. Without digests, any file can look like one.
+        return [layout for layout in found if layout.digest_len] or found
+    # Each look may list the whole bucket, so the first find ends it.
+    formats = (name for name in _USUAL_FORMATS if open_as(name))
+    return [Layout(name, None) for name in formats][:1]
 
 
-def _extensions(directory: str) -> Iterator[str]:
-    """Yield the extensions of a sample of the files in a directory."""
-    left = _MAX_SAMPLE
-    waiting = [directory]
-    while waiting and left > 0:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                left -= 1
-                if left < 0:
-                    return
-                if entry.name.startswith("+"):
-                    continue  # a directory of the store's own
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                elif "." in entry.name:
-                    yield entry.name.rpartition(".")[2]
+def digest_len_of(layouts: list[Layout], serialization_format: str) -> int | None:
+    """Return the digest length of the items of a format, None if it is the default or unknown.
+
+    Raises:
+        ValueError: The items have several digest lengths.
+    """
+    lengths = {
+        layout.digest_len
+        for layout in layouts
+        if layout.serialization_format == serialization_format
+    }
+    if len(lengths) <= 1:
+        return next(iter(lengths), None)
+    if _DEFAULT_DIGEST_LEN in lengths:
+        return None
+    raise ValueError(
+        f"there are items with the digest lengths {sorted(map(str, lengths))}: "
+        "choose one with --digest-len"
+    )

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from persidict.core._cli.formats import formats_present
+from persidict.core._cli.formats import Layout, digest_len_of, layouts_present
 from persidict.core._cli.output import CommandFailed
 from persidict.core._cli.selection import Selection
 from persidict.core._opening.open_store import open_store
-from persidict.core._opening.urls import address_of
+from persidict.core._opening.urls import Address, address_of
 from persidict.core.base import PersiDict
 
+_FORMAT = "serialization_format"
 # The options of a store and the parameters of its constructor.
 _PARAMS = {
     "digest_len": "digest_len",
@@ -34,7 +35,7 @@ def open_existing(options: Namespace, name: str = "store") -> PersiDict[Any]:
     Raises:
         CommandFailed: There is no such directory.
     """
-    place = address_of(getattr(options, name), windows=os.name == "nt").place
+    place = _address(options, name).place
     if "base_dir" in place and not os.path.isdir(place["base_dir"]):
         raise CommandFailed(f"there is no directory {place['base_dir']}")
     return open_named(options, name, create=False)
@@ -52,42 +53,58 @@ def open_named(options: Namespace, name: str = "store", *, create: bool = True) 
         ValueError: The store has items in several formats, and the user chose none.
     """
     chosen = chosen_format(options, name)
-    if chosen is None:
-        present = find_formats(options, name)
-        if len(present) > 1:
-            flag = "--target-format" if name == "target" else "--format"
+    texts = _texts(options, name)
+    digest_len: int | None = None
+    if chosen is None or (is_directory(options, name) and "digest_len" not in texts):
+        layouts = find_layouts(options, name)
+        formats = list(dict.fromkeys(layout.serialization_format for layout in layouts))
+        if chosen is None and len(formats) > 1:
             raise ValueError(
-                f"{getattr(options, name)} has items in the formats {' and '.join(present)}: "
-                f"choose one with {flag}"
+                f"{getattr(options, name)} has items in the formats {' and '.join(formats)}: "
+                f"choose one with {format_option(name)}"
             )
-        chosen = present[0] if present else None
-    return _open(options, name, chosen, create=create)
+        if chosen is None and formats:
+            (chosen,) = formats
+        if "digest_len" not in texts:
+            digest_len = digest_len_of(layouts, chosen or "pkl")
+    return _open(options, name, chosen, digest_len=digest_len, create=create)
 
 
 def chosen_format(options: Namespace, name: str = "store") -> str | None:
     """Return the format that the URL or an option names."""
-    query = address_of(getattr(options, name), windows=os.name == "nt").query
+    query = _address(options, name).query
     given: str | None = getattr(options, f"{name}_format")
-    if given is not None and "serialization_format" in query:
+    if given is not None and _FORMAT in query:
         raise ValueError("the format is given twice: in the URL and as an option")
-    return query.get("serialization_format", given)
+    return query.get(_FORMAT, given)
 
 
-def find_formats(options: Namespace, name: str = "store") -> list[str]:
-    """Return the formats of the items in a store's place."""
-    address = address_of(getattr(options, name), windows=os.name == "nt")
-    directory = address.place.get("base_dir")
+def format_option(name: str) -> str:
+    """Return the option that chooses the format of a store."""
+    return "--target-format" if name == "target" else "--format"
+
+
+def is_directory(options: Namespace, name: str = "store") -> bool:
+    """Tell whether a store is in files."""
+    return _address(options, name).store == "FileDirDict"
+
+
+def find_layouts(options: Namespace, name: str = "store") -> list[Layout]:
+    """Return the formats and digest lengths of the items in a store's place."""
+    directory = _address(options, name).place.get("base_dir")
     if directory is not None and not os.path.isdir(directory):
         return []
-    return formats_present(
-        directory, lambda other: _open(options, name, other, create=False, values=False)
+    given = _texts(options, name).get("digest_len")
+    layouts = layouts_present(
+        lambda other: _open(options, name, other, create=False, only_keys=True)
     )
+    return [layout for layout in layouts if given is None or str(layout.digest_len) == given]
 
 
 def other_formats(options: Namespace, store: PersiDict[Any], name: str = "store") -> list[str]:
     """Return the formats, other than the store's own, of the items in its place."""
-    own = store.serialization_format
-    return [found for found in find_formats(options, name) if found != own]
+    formats = dict.fromkeys(layout.serialization_format for layout in find_layouts(options, name))
+    return [found for found in formats if found != store.serialization_format]
 
 
 def fail_on_wrong_format(options: Namespace, store: PersiDict[Any], name: str = "store") -> None:
@@ -97,10 +114,10 @@ def fail_on_wrong_format(options: Namespace, store: PersiDict[Any], name: str = 
         CommandFailed: There are no items of the chosen format, but of others.
     """
     if not store and (others := other_formats(options, store, name)):
-        flag = "--target-format" if name == "target" else "--format"
         raise CommandFailed(
             f"there are no items of the format {store.serialization_format} here, but of "
-            f"{' and '.join(others)}: add ?format={others[0]} to the store, or {flag} {others[0]}"
+            f"{' and '.join(others)}: add ?format={others[0]} to the store, or "
+            f"{format_option(name)} {others[0]}"
         )
 
 
@@ -117,37 +134,43 @@ def fail_if_nothing_is_selected(
         raise CommandFailed(f"there is no item {selection.text}, and none below it")
 
 
+def _address(options: Namespace, name: str) -> Address:
+    return address_of(getattr(options, name), windows=os.name == "nt")
+
+
 def _open(
     options: Namespace,
     name: str,
     serialization_format: str | None,
     *,
     create: bool,
-    values: bool = True,
+    digest_len: int | None = None,
+    only_keys: bool = False,
 ) -> PersiDict[Any]:
-    """Open a store in a format; without `values`, only to list its items."""
-    url: str = getattr(options, name)
-    address = address_of(url, windows=os.name == "nt")
+    """Open a store in a format; with `only_keys`, only to list its items."""
+    address = _address(options, name)
     texts = _texts(options, name)
-    for param in texts.keys() & {*address.query, *address.place}:
-        raise ValueError(f"{param} is given twice: in the URL and as an option")
-    texts = {**address.query, **texts}
-    if not values:
-        # A format may refuse these, and they don't matter for keys.
+    if only_keys:
+        # A format may refuse these.
         texts.pop("object_tags", None)
         texts.pop("base_class_for_values", None)
     if serialization_format is not None:
-        texts["serialization_format"] = serialization_format
+        texts[_FORMAT] = serialization_format
+    if digest_len is not None:
+        texts["digest_len"] = str(digest_len)
     query = "&".join(f"{quote(param)}={quote(text)}" for param, text in texts.items())
-    base = url.partition("?")[0]
+    base = getattr(options, name).partition("?")[0]
     given: dict[str, Any] = {**_signing_key(options, name)}
     if not create and address.store == "BasicS3Dict":
         given["create_bucket"] = False
-    return open_store(f"{base}?{query}" if query else base, **given)
+    store = open_store(f"{base}?{query}" if query else base, **given)
+    store._expect_other_layouts()  # the command line reports them itself
+    return store
 
 
 def _texts(options: Namespace, name: str) -> dict[str, str]:
-    """Return the parameters that the options give as texts."""
+    """Return the parameters that the URL's query and the options give, apart from the format."""
+    address = _address(options, name)
     found: dict[str, str] = {}
     for option, param in _PARAMS.items():
         text = getattr(options, f"{name}_{option}")
@@ -160,9 +183,12 @@ def _texts(options: Namespace, name: str) -> dict[str, str]:
         if param in found:
             raise ValueError(f"{param} is given twice")
         found[param] = text
+    for param in found.keys() & {*address.query, *address.place}:
+        raise ValueError(f"{param} is given twice: in the URL and as an option")
     if "format" in found or "serialization_format" in found:
         raise ValueError("give the format with --format, not with --param")
-    return found
+    query = {param: text for param, text in address.query.items() if param != _FORMAT}
+    return {**query, **found}
 
 
 def _signing_key(options: Namespace, name: str) -> dict[str, bytes]:
