@@ -91,7 +91,7 @@ def test_the_only_digest_length_is_found(call, tmp_path, digest_len):
     d = make(tmp_path, "data", serialization_format="json", digest_len=digest_len)
     d["a", "b"] = 1
     for options in ([], ["--format", "json"]):
-        assert call("ls", "data", *options, check=0).out == "a/b\n"
+        assert call("ls", "data", "a", *options, check=0).out == "a/b\n"
         call("put", "data", "c", "2", *options, check=0)
     assert dict(d) == {("a", "b"): 1, ("c",): 2}
 
