@@ -337,3 +337,67 @@ def test_items_that_a_failing_bulk_has_written_are_copied():
     source.update({"a": 1, "b": 2, "c": 3})
     assert source.copy_to(target) == counts(copied=3)
     assert contents(target) == contents(source)
+
+
+class Slow(Timed):
+    """A target whose writes take their time: others write meanwhile, and its clock goes on."""
+
+    def __init__(self, *meanwhile, **params):
+        super().__init__(**params)
+        self.meanwhile = list(meanwhile)
+
+    def _store(self, key, value, expected):
+        if self.meanwhile and (act := self.meanwhile.pop(0)) is not None:
+            act()
+        stat = super()._store(key, value, expected)
+        copied, stat = self._items[key]
+        self._items[key] = copied, stat._replace(timestamp=1000.0)
+        return stat
+
+
+@pytest.mark.parametrize("sync", [False, True])
+@pytest.mark.parametrize("there", [None, "older"])
+@pytest.mark.parametrize("others", [0, 500], ids=["looks", "lists"])
+def test_a_change_during_a_write_is_copied_at_once(sync, there, others):
+    source = Timed()
+    source.put("a", "old", 100)
+    for number in range(others):
+        source.put(("other", f"{number}"), number, 10)
+
+    def change(value):
+        return lambda: source.put("a", value, 200)
+
+    target = Slow()
+    if there is not None:
+        Timed.put(target, "a", there, 50)
+    for number in range(others):
+        Timed.put(target, ("other", f"{number}"), number, 900)
+    target.meanwhile = [change("new"), change("newer"), None, change("newest")]
+    done = source.sync_to(target) if sync else source.copy_to(target)
+    assert (done.copied, done.unchanged) == (1, others)
+    assert target["a"] == source["a"] == "newer"
+
+
+def test_what_others_write_to_the_target_meanwhile_stays():
+    source = Timed()
+    source.put("a", "old", 100)
+    target = Slow()
+    target.put("a", "older", 50)
+    seen = []
+
+    def progress(key, outcome):
+        source.put("a", "new", 200)
+        target.put("a", "theirs", 300)
+        seen.append((key, outcome))
+
+    assert source.copy_to(target, progress=progress).copied == 1
+    assert target["a"] == "theirs"
+    assert seen == [(("a",), "copied")]
+
+
+def test_an_item_that_never_rests_does_not_stop_a_copy():
+    source = Timed()
+    source.put("a", 0, 100)
+    target = Slow(*[lambda number=number: source.put("a", number, 100) for number in range(1, 99)])
+    assert source.copy_to(target).copied == 1
+    assert target["a"] > 10

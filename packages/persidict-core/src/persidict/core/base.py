@@ -287,6 +287,7 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
         """Copy all items to another dict of any kind; what is newer there is left alone.
 
         Every write is conditional, so no other writer loses anything. Call it again to resume.
+        An item that changes here while it is copied is copied again before this method returns.
 
         Args:
             target: Any other dict that does not overlap with this one.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import Backend, StatLike
 from persidict.core.conditional import ConditionalOperations
-from persidict.core.errors import DecodingError, MutationPolicyError
+from persidict.core.copied_values import ITEM_ERRORS, Unreadable, each_version
+from persidict.core.copy_writer import Writer
+from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
     ANY_ETAG,
@@ -20,34 +21,43 @@ from persidict.core.flags import (
     NEVER_RETRIEVE,
 )
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.mapping import closable, load_values, scan_stats
+from persidict.core.mapping import closable, scan_stats
 from persidict.core.results import CopyCounts, ETagValue, Outcome, Progress
 
 # Seconds. Clocks of two machines differ a little, some stores tell whole seconds only, and FAT even
 # ones: what was written closer together than that is not judged by its time alone.
 _MARGIN = 2.0
 _READ_AT_ONCE = 256
-# Writes that wait for their turn, per worker.
-_AHEAD = 2
-# What is wrong with one item, not with the store.
-ITEM_ERRORS = (DecodingError, TypeError)
+# How often items that change while they are copied are copied again.
+_MAX_ROUNDS = 20
+# A listing costs about as much as looking at one item in so many by itself.
+_LISTED_PER_LOOK = 100
 
 
 class _Version(NamedTuple):
     """What the target's listing told of an item."""
 
-    etag: ETagValue
+    etag: ETagValue | None
+    """None for a version that this run wrote in bulk."""
     timestamp: float
+
+
+class _Copied(NamedTuple):
+    """The versions of an item that was copied; None: not known."""
+
+    read: ETagValue | None
+    written: ETagValue | None
 
 
 class _Task(NamedTuple):
     """An item that needs more than a look at the times."""
 
     key: NonEmptySafeStrTuple
-    stat: StatLike
     there: _Version | None
     later: bool
     """Whether the target's version is surely newer."""
+    stat: StatLike | None = None
+    """What the source's listing told of it."""
 
 
 class Transfer:
@@ -74,6 +84,8 @@ class Transfer:
         self._compare = compare
         self._counts = dict.fromkeys(CopyCounts._fields, 0)
         self._failed: list[tuple[NonEmptySafeStrTuple, Exception]] = []
+        self._listed = 0
+        self._copied: dict[NonEmptySafeStrTuple, _Copied] = {}
 
     def run(self, *, delete: bool = False) -> CopyCounts:
         """Copy; if asked so, delete afterwards what the source lacks."""
@@ -82,10 +94,11 @@ class Transfer:
         there = {key: _Version(*found) for key, found in _listed(self._target)}
         tasks: list[_Task] = []
         with (
-            _Writer(self._target, self._note) as writer,
+            Writer(self._target, self._note) as writer,
             closing(closable(scan_stats(self._source))) as listing,
         ):
             for key, stat in listing:
+                self._listed += 1
                 task = self._judge(key, stat, there.pop(key, None))
                 if task is not None:
                     tasks.append(task)
@@ -94,6 +107,7 @@ class Transfer:
                     tasks = []
             self._do(tasks, writer)
             writer.finish()
+            self._catch_up()
             if delete and not self._failed:
                 for key, version in there.items():
                     writer.submit(key, self._delete, key, version)
@@ -108,7 +122,7 @@ class Transfer:
         """Decide by the times alone, if they are clear."""
         if there is None:
             if not self._dry_run:
-                return _Task(key, stat, None, later=False)
+                return _Task(key, None, later=False, stat=stat)
             self._note(key, "copied")
             return None
         try:
@@ -120,29 +134,29 @@ class Transfer:
         if not self._compare and surely >= _MARGIN:
             self._note(key, "unchanged")
             return None
-        return _Task(key, stat, there, later=surely > 0)
+        return _Task(key, there, later=surely > 0, stat=stat)
 
-    def _do(self, tasks: list[_Task], writer: _Writer) -> None:
+    def _do(self, tasks: list[_Task], writer: Writer) -> None:
         self._insert([task for task in tasks if task.there is None], writer)
         by_key = {task.key: (task, task.there) for task in tasks if task.there is not None}
         wanted = [(key, task.stat) for key, (task, _) in by_key.items()]
-        for key, value in each_value(self._source, wanted):
+        for key, value, etag in each_version(self._source, wanted):
             if isinstance(value, Unreadable):
                 self._note(key, value.error)
             else:
-                writer.submit(key, self._write, *by_key[key], value)
+                writer.submit(key, self._write, *by_key[key], value, etag)
 
-    def _insert(self, tasks: list[_Task], writer: _Writer) -> None:
+    def _insert(self, tasks: list[_Task], writer: Writer) -> None:
         """Insert items in bulk; one by one from the first that can't be read or stored."""
         target = self._target
-        sent: deque[NonEmptySafeStrTuple] = deque()
+        sent: deque[tuple[NonEmptySafeStrTuple, ETagValue | None]] = deque()
         left = {task.key: task.stat for task in tasks}
 
         def items() -> Iterator[tuple[NonEmptySafeStrTuple, Any]]:
-            for key, value in each_value(self._source, list(left.items())):
+            for key, value, etag in each_version(self._source, list(left.items())):
                 if isinstance(value, Unreadable):
                     raise value.error
-                sent.append(key)
+                sent.append((key, etag))
                 yield target._complete(key), target._validate_value(value)
 
         outcomes = target._insert_many(items())
@@ -153,16 +167,18 @@ class Transfer:
                 break
             if inserted is None:
                 return
-            key = sent.popleft()
+            key, etag = sent.popleft()
             del left[key]
+            if inserted:
+                self._copied[key] = _Copied(etag, None)
             self._note(key, "copied" if inserted else "conflict")
-        for key, value in each_value(self._source, list(left.items())):
+        for key, value, etag in each_version(self._source, list(left.items())):
             if isinstance(value, Unreadable):
                 self._note(key, value.error)
             else:
-                writer.submit(key, self._insert_one, key, value)
+                writer.submit(key, self._insert_one, key, value, etag)
 
-    def _insert_one(self, key: NonEmptySafeStrTuple, value: Any) -> Outcome:
+    def _insert_one(self, key: NonEmptySafeStrTuple, value: Any, etag: ETagValue | None) -> Outcome:
         inserted = self._target.setdefault_if(
             key,
             default_value=value,
@@ -170,20 +186,23 @@ class Transfer:
             expected_etag=ITEM_NOT_AVAILABLE,
             retrieve_value=ALWAYS_RETRIEVE,
         )
-        if inserted.actual_etag is ITEM_NOT_AVAILABLE:
-            return "copied"
         # The bulk that failed can have written it.
-        return "copied" if _agree(inserted.new_value, value) else "conflict"
+        is_ours = inserted.actual_etag is ITEM_NOT_AVAILABLE or _agree(inserted.new_value, value)
+        if not is_ours or inserted.resulting_etag is ITEM_NOT_AVAILABLE:
+            return "conflict"
+        self._copied[key] = _Copied(etag, inserted.resulting_etag)
+        return "copied"
 
-    def _write(self, task: _Task, there: _Version, value: Any) -> Outcome:
+    def _write(self, task: _Task, there: _Version, value: Any, etag: ETagValue | None) -> Outcome:
         """Replace an item, unless it is equal or newer."""
         target = self._target
+        expected = there.etag or target.etag(task.key)
         try:
             found = target.get_with_etag(task.key)
         except ITEM_ERRORS:
             pass  # damaged there: certainly another value
         else:
-            if found.actual_etag != there.etag:
+            if found.actual_etag != expected:
                 return "conflict"
             if _agree(found.new_value, value):
                 return "unchanged"
@@ -197,10 +216,58 @@ class Transfer:
             task.key,
             value=value,
             condition=ETAG_IS_THE_SAME,
-            expected_etag=there.etag,
+            expected_etag=expected,
             retrieve_value=NEVER_RETRIEVE,
         )
-        return "copied" if written.condition_was_satisfied else "conflict"
+        if not written.condition_was_satisfied or written.resulting_etag is ITEM_NOT_AVAILABLE:
+            return "conflict"
+        self._copied[task.key] = _Copied(etag, written.resulting_etag)
+        return "copied"
+
+    def _catch_up(self) -> None:
+        """Copy again the items whose source has changed since it was read.
+
+        Otherwise the target could be older than the source for ever: its time is that of the end
+        of a write, and so can be later than the change that the write missed.
+        """
+        for _ in range(_MAX_ROUNDS):
+            changed = self._changed()
+            if not changed:
+                return
+            wanted = [(key, None) for key in changed]
+            for key, value, etag in each_version(self._source, wanted):
+                there = _Version(changed[key].written, 0.0)
+                task = _Task(key, there=there, later=False)
+                if isinstance(value, Unreadable):
+                    self._note(key, value.error)
+                    continue
+                try:
+                    outcome = self._write(task, there, value, etag)
+                except KeyError:
+                    continue  # deleted there since
+                except ITEM_ERRORS as error:
+                    self._note(key, error)
+                    continue
+                if outcome == "unchanged":
+                    self._copied[key] = _Copied(etag, there.etag)
+
+    def _changed(self) -> dict[NonEmptySafeStrTuple, _Copied]:
+        """Return the copied items whose source is another version now, and forget all of them."""
+        copied, self._copied = self._copied, {}
+        source = self._source
+        changed = {key: one for key, one in copied.items() if one.read is None}
+        if len(copied) * _LISTED_PER_LOOK <= self._listed:
+            for key, one in copied.items():
+                try:
+                    if source.etag(key) != one.read:
+                        changed[key] = one
+                except KeyError:
+                    continue
+            return changed
+        for key, (etag, _) in _listed(source) if copied else ():
+            if key in copied and etag != copied[key].read:
+                changed[key] = copied[key]
+        return changed
 
     def _delete(self, key: NonEmptySafeStrTuple, version: _Version) -> Outcome:
         if self._is_in_source(key):
@@ -208,7 +275,7 @@ class Transfer:
         if self._dry_run:
             return "deleted"
         outcome = self._target.discard_if(
-            key, condition=ETAG_IS_THE_SAME, expected_etag=version.etag
+            key, condition=ETAG_IS_THE_SAME, expected_etag=version.etag or ITEM_NOT_AVAILABLE
         )
         return "deleted" if outcome.value_was_mutated else "conflict"
 
@@ -235,85 +302,6 @@ class Transfer:
             f"{len(self._failed)} items could not be copied, all others were: {shown}{more}"
         )
         return error
-
-
-class Unreadable(NamedTuple):
-    """Stands for the value of an item that can't be read."""
-
-    error: Exception
-
-
-class _Writer:
-    """Runs writes, several at a time where the store is slow, and notes outcomes in order."""
-
-    def __init__(
-        self,
-        target: ConditionalOperations[Any],
-        note: Callable[[NonEmptySafeStrTuple, Outcome | Exception], None],
-    ) -> None:
-        self._workers: int = target._max_workers
-        self._note = note
-        self._pool: ThreadPoolExecutor | None = None
-        self._pending: deque[tuple[NonEmptySafeStrTuple, Future[Outcome]]] = deque()
-
-    def __enter__(self) -> Self:
-        if self._workers > 1:
-            self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="persidict-copy")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def submit(
-        self, key: NonEmptySafeStrTuple, write: Callable[..., Outcome], *arguments: Any
-    ) -> None:
-        if self._pool is None:
-            self._note_result(key, lambda: write(*arguments))
-            return
-        self._pending.append((key, self._pool.submit(write, *arguments)))
-        if len(self._pending) > self._workers * _AHEAD:
-            self._note_first()
-
-    def finish(self) -> None:
-        """Wait for all writes."""
-        while self._pending:
-            self._note_first()
-
-    def _note_first(self) -> None:
-        key, future = self._pending.popleft()
-        self._note_result(key, future.result)
-
-    def _note_result(self, key: NonEmptySafeStrTuple, result: Callable[[], Outcome]) -> None:
-        outcome: Outcome | Exception
-        try:
-            outcome = result()
-        except ITEM_ERRORS as error:
-            outcome = error
-        self._note(key, outcome)
-
-
-def each_value(
-    store: ConditionalOperations[Any],
-    wanted: Sequence[tuple[NonEmptySafeStrTuple, StatLike | None]],
-    errors: tuple[type[Exception], ...] = ITEM_ERRORS,
-) -> Iterator[tuple[NonEmptySafeStrTuple, Any]]:
-    """Yield key and value of the items that exist, an `Unreadable` for each that can't be read."""
-    left = deque(key for key, _ in wanted)
-    complete = ((store._complete(key), stat) for key, stat in wanted)
-    try:
-        for key, value, _ in load_values(store, complete):
-            while left.popleft() != key:
-                continue  # absent
-            yield key, value
-    except errors:
-        # Retry one by one to find the unreadable item.
-        for key in left:
-            try:
-                for _, value, _ in load_values(store, [(store._complete(key), None)]):
-                    yield key, value
-            except errors as error:
-                yield key, Unreadable(error)
 
 
 def _listed(

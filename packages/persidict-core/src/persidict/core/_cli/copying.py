@@ -21,9 +21,9 @@ from persidict.core._cli.selection import Selection, format_key, parse_key
 from persidict.core._cli.stores import fail_on_wrong_format, open_existing, open_named
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core.base import PersiDict
+from persidict.core.copied_values import Unreadable
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import CopyCounts
-from persidict.core.transfer import Unreadable
 
 _BATCH = 256
 _RULE = (

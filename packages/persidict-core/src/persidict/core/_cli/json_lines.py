@@ -28,8 +28,8 @@ from persidict.core._cli.values import is_json
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import StatLike
 from persidict.core.base import PersiDict
+from persidict.core.copied_values import Unreadable
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.transfer import Unreadable
 
 _BATCH = 256
 

@@ -33,9 +33,9 @@ from persidict.core._cli.stores import (
 from persidict.core._cli.values import encode_for_output
 from persidict.core.backend import StatLike
 from persidict.core.base import PersiDict
+from persidict.core.copied_values import Unreadable, each_value
 from persidict.core.errors import BackendError, DecodingError
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.transfer import Unreadable, each_value
 
 _BATCH = 256
 # After so many failures in a row that are no damage, the store itself has failed.
