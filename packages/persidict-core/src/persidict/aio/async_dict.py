@@ -7,7 +7,14 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar, overlo
 
 from persidict.aio.reader import AsyncReader
 from persidict.core.base import PersiDict
-from persidict.core.flags import IF_ETAG_CHANGED, ETagConditionFlag, Joker, RetrieveValueFlag
+from persidict.core.flags import (
+    IF_ETAG_CHANGED,
+    ITEM_NOT_AVAILABLE,
+    ETagConditionFlag,
+    ItemNotAvailableFlag,
+    Joker,
+    RetrieveValueFlag,
+)
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, PersiDictKey
 from persidict.core.results import (
     ConditionalOperationResult,
@@ -191,10 +198,15 @@ class AsyncPersiDict(AsyncReader[ValueType]):
         *,
         transformer: TransformingFunction[ValueType],
         n_retries: int | None = 6,
+        default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
     ) -> OperationResult[ValueType]:
         """See `PersiDict.transform_item`; `transformer` runs in a thread."""
         return await self._threads.change(
-            self.wrapped.transform_item, key, transformer=transformer, n_retries=n_retries
+            self.wrapped.transform_item,
+            key,
+            transformer=transformer,
+            n_retries=n_retries,
+            default=default,
         )
 
     # Other dicts

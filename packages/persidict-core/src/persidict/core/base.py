@@ -328,9 +328,6 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
         transfer = Transfer(self, target, progress, dry_run=dry_run, compare=compare)
         return transfer.run(delete=True)
 
-    def __str__(self) -> str:
-        return str(dict(self.items()))
-
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments; ``TypeError`` if one (memory, a secret, a client) can't travel."""
         from persidict.core._opening.travel import reduced  # rarely needed

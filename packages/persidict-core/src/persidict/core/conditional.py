@@ -21,6 +21,7 @@ from persidict.core.flags import (
     KEEP_CURRENT,
     NEVER_RETRIEVE,
     ETagConditionFlag,
+    ItemNotAvailableFlag,
     Joker,
     RetrieveValueFlag,
 )
@@ -248,35 +249,35 @@ class ConditionalOperations(Backend[ValueType]):
         *,
         transformer: TransformingFunction[ValueType],
         n_retries: int | None = 6,
+        default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
     ) -> OperationResult[ValueType]:
         """Read, compute and write back, again until nobody else wrote in between.
 
         Args:
             key: The item's key.
-            transformer: Gets the value, or `ITEM_NOT_AVAILABLE`, and returns the new value,
-                `KEEP_CURRENT` (nothing is written) or `DELETE_CURRENT`. It may be called
-                several times.
+            transformer: Gets the value and returns the new value, `KEEP_CURRENT` (nothing is
+                written) or `DELETE_CURRENT`. It may be called several times.
             n_retries: How often to try again after a conflict; None: for ever.
+            default: What the transformer gets, each time as a deep copy, if there is no item.
 
         Returns:
             ETag and value afterwards.
 
         Raises:
             ConcurrencyConflictError: Others changed the item during every attempt.
-            TypeError: `n_retries` is not an int, or `transformer` can't be called.
+            TypeError: `n_retries` is not an int, `transformer` can't be called, or `default` is
+                a joker.
             ValueError: `n_retries` is negative.
 
         Example:
-            >>> from persidict import ITEM_NOT_AVAILABLE, LocalDict
+            >>> from persidict import LocalDict
             >>> d = LocalDict()
-            >>> def increment(count):
-            ...     return 1 if count is ITEM_NOT_AVAILABLE else count + 1
-            >>> d.transform_item("hits", transformer=increment).new_value
+            >>> d.transform_item("hits", transformer=lambda n: n + 1, default=0).new_value
             1
         """
         complete = self._complete(key)
-        validate_transform_arguments(transformer, n_retries)
-        return guarded.transform(self, complete, transformer, n_retries)
+        validate_transform_arguments(transformer, n_retries, default)
+        return guarded.transform(self, complete, transformer, n_retries, default)
 
     def setdefault(
         self,

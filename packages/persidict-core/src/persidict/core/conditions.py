@@ -49,11 +49,12 @@ def validate_default(default: object) -> None:
         raise TypeError(f"a default must be a value, not the joker {default!r}")
 
 
-def validate_transform_arguments(transformer: object, n_retries: object) -> None:
+def validate_transform_arguments(transformer: object, n_retries: object, default: object) -> None:
     """Raise for arguments that `transform_item` can't work with."""
     if n_retries is not None and (not isinstance(n_retries, int) or isinstance(n_retries, bool)):
         raise TypeError(f"n_retries must be an int or None, got {type(n_retries).__name__}")
     if n_retries is not None and n_retries < 0:
         raise ValueError(f"n_retries must not be negative, got {n_retries}")
+    validate_default(default)
     if not callable(transformer):
         raise TypeError(f"transformer must be callable, got {type(transformer).__name__}")

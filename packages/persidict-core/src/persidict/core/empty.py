@@ -8,7 +8,12 @@ from typing import Any
 from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.base import PersiDict
 from persidict.core.conditions import validate_transform_arguments
-from persidict.core.flags import ITEM_NOT_AVAILABLE, AnyETagFlag, ValueNotRetrievedFlag
+from persidict.core.flags import (
+    ITEM_NOT_AVAILABLE,
+    AnyETagFlag,
+    ItemNotAvailableFlag,
+    ValueNotRetrievedFlag,
+)
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.results import (
     ConditionalOperationResult,
@@ -59,10 +64,11 @@ class EmptyDict(PersiDict[ValueType]):
         *,
         transformer: TransformingFunction[ValueType],
         n_retries: int | None = 6,
+        default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
     ) -> OperationResult[ValueType]:
         """Report an absent item; the transformer is not called."""
         self._complete(key)
-        validate_transform_arguments(transformer, n_retries)
+        validate_transform_arguments(transformer, n_retries, default)
         return OperationResult(ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE)
 
     def _stat(self, key: NonEmptySafeStrTuple) -> Stat:

@@ -24,6 +24,7 @@ from persidict.core.flags import (
     ItemNotAvailableFlag,
     RetrieveValueFlag,
 )
+from persidict.core.isolation import isolated
 from persidict.core.keys import NonEmptySafeStrTuple, trusted_key
 from persidict.core.log import debug
 from persidict.core.mapping import closable
@@ -124,12 +125,14 @@ def transform(
     key: NonEmptySafeStrTuple,
     transformer: TransformingFunction[ValueType],
     n_retries: int | None,
+    default: ValueType | ItemNotAvailableFlag,
 ) -> OperationResult[ValueType]:
     """Read, compute and write back until nobody else has written in between."""
     attempts = 0
     while True:
         value, etag = look(store, key, ITEM_NOT_AVAILABLE, ALWAYS_RETRIEVE)
-        new_value: Any = transformer(value)
+        given = isolated(default) if value is ITEM_NOT_AVAILABLE else value
+        new_value: Any = transformer(given)
         if new_value is KEEP_CURRENT:
             return OperationResult(etag, value)
         if new_value is not DELETE_CURRENT:

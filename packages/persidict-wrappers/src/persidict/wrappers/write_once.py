@@ -17,6 +17,7 @@ from persidict.core.flags import (
     KEEP_CURRENT,
     NEVER_RETRIEVE,
     ETagConditionFlag,
+    ItemNotAvailableFlag,
     Joker,
     KeepCurrentFlag,
 )
@@ -164,13 +165,14 @@ class WriteOnceDict(ForwardingDict[ValueType]):
         *,
         transformer: TransformingFunction[ValueType],
         n_retries: int | None = 6,
+        default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
     ) -> OperationResult[ValueType]:
         """Read by means of a transformer that returns `KEEP_CURRENT`.
 
         Raises:
             MutationPolicyError: The transformer returns anything else.
         """
-        validate_transform_arguments(transformer, n_retries)
+        validate_transform_arguments(transformer, n_retries, default)
 
         def only_keep(value: Any) -> Any:
             outcome = transformer(value)
@@ -178,7 +180,9 @@ class WriteOnceDict(ForwardingDict[ValueType]):
                 raise MutationPolicyError("write-once")
             return outcome
 
-        return super().transform_item(key, transformer=only_keep, n_retries=n_retries)
+        return super().transform_item(
+            key, transformer=only_keep, n_retries=n_retries, default=default
+        )
 
     def __getattr__(self, name: str) -> Any:
         # Attributes that only the wrapped dict has, such as `base_dir`, belong to the interface.
