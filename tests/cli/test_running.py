@@ -208,6 +208,7 @@ def test_a_server(bucket, run, call, store):
     assert call("ls", url, check=0).out == "a/b\n"
     assert call("ls", place, "--endpoint-url", endpoint.partition("=")[2], check=0).out == "a/b\n"
     assert "add ?format=json" in call("ls", f"{place}?{endpoint}", "--format", "txt", check=1).err
+    assert call("ls", f"{place}?{endpoint}", "--cache-dir", "cache", check=0).out == "a/b\n"
     assert call("get", url, "no", check=1).err == "persidict: there is no item no\n"
     nowhere = f"s3://no-such-bucket/x?{endpoint}"
     for command in (["ls", nowhere], ["cp", "-n", "data", nowhere], ["watch", nowhere]):
@@ -239,3 +240,14 @@ def test_a_public_bucket_without_credentials(bucket, run, environment):
     assert "anonymous" in run("get", url, "a", check=3).err
     assert run("get", url, "a", "--no-sign-request", check=0).out == "1\n"
     assert run("get", f"{url}&anonymous=true", "a", check=0).out == "1\n"
+
+
+@pytest.mark.parametrize("name", ["json", "md"])
+def test_the_format_of_a_bucket_is_found_in_one_page(bucket, call, name):
+    place, endpoint = bucket
+    url = f"{place}/{name}?{endpoint}"
+    call("put", url, "a/b", "--text", "1", "--format", name, check=0)
+    assert call("ls", url, check=0).out == "a/b\n"
+    call("put", url, "c", "--text", "2", check=0)
+    assert call("ls", url, "--format", name, "--sort", "name", check=0).lines == ["a/b", "c"]
+    assert f"but of {name}" in call("verify", url, "--format", "pkl", check=1).err

@@ -23,6 +23,7 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
+from persidict.core.other_layouts import with_format
 from persidict.core.results import ETagValue, Stat, ValueType
 from persidict.s3.bucket import Bucket
 from persidict.s3.client import Settings
@@ -31,7 +32,7 @@ from persidict.s3.connection import connection_for
 from persidict.s3.deletions import delete_batch, deletions_failed
 from persidict.s3.errors import S3_ERRORS, backend_error
 from persidict.s3.fast_objects import objects_for
-from persidict.s3.listing import ListPage, first_components, has_item, pages
+from persidict.s3.listing import ListPage, first_components, has_item, other_formats, pages
 from persidict.s3.naming import Naming, with_slash
 from persidict.s3.objects import PAGE_SIZE, Found
 from persidict.s3.parallel import ordered_map
@@ -289,6 +290,9 @@ class BasicS3Dict(BlobDict[ValueType]):
 
     def _list_page(self) -> ListPage:
         return partial(self._run, "list", None, self._objects.page)
+
+    def _stored_otherwise(self) -> list[dict[str, Any]]:
+        return [with_format(name) for name in other_formats(self._list_page(), self._naming)]
 
     def _location(self) -> Location:
         path = tuple(self.base_url.rstrip("/").split("/"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
+from persidict.core.key_components import is_component
 from persidict.s3.naming import Naming
 from persidict.s3.objects import PAGE_SIZE, Page
 from persidict.s3.parallel import ordered_map
 
+_USUAL_FORMATS = ("pkl", "json")
 # Objects to look at first in a directory: one item is enough.
 _SAMPLE = 10
 
@@ -65,3 +68,26 @@ def first_components(
         for name, holds in zip(unknown, answers, strict=True):
             if holds:
                 yield naming.directory_component(name)
+
+
+def other_formats(list_page: ListPage, naming: Naming) -> list[str]:
+    """Return the formats of the items in the first page, the most frequent first.
+
+    There are none if the page has an item of the format of `naming`. Objects with an unusual
+    extension can be foreign; they count only if all objects have it.
+    """
+    names = [name for name, *_ in list_page(naming.root, None).objects]
+    if any(naming.key_of(name) is not None for name in names):
+        return []
+    found = Counter(name.rpartition(".")[2] for name in names)
+    return [
+        extension
+        for extension, count in found.most_common()
+        if (extension in _USUAL_FORMATS or count == len(names))
+        and is_component(extension)
+        and all(map(Naming(naming.root, extension).key_of, _with_extension(names, extension)))
+    ]
+
+
+def _with_extension(names: list[str], extension: str) -> list[str]:
+    return [name for name in names if name.endswith(f".{extension}")]

@@ -21,18 +21,21 @@ class Layout(NamedTuple):
     digest_len: int | None
 
 
-def layouts_present(open_as: Callable[[str], PersiDict[Any]]) -> list[Layout]:
+def layouts_present(
+    open_as: Callable[[str], PersiDict[Any]], *, is_directory: bool
+) -> list[Layout]:
     """Return how the items in a place are stored, the most frequent first.
 
     Args:
         open_as: Opens the store in a format.
+        is_directory: Whether the store is in files, and so can tell.
     """
     probe = open_as(_NO_FORMAT)
     found = [
         Layout(params["serialization_format"], params.get("digest_len"))
         for params in probe._stored_otherwise()
     ]
-    if found or "digest_len" in probe.get_params():
+    if found or is_directory:
         # A name with the right digest is an item's. Without digests, any file can look like one.
         return [layout for layout in found if layout.digest_len] or found
     # Each look may list the whole bucket, so the first find ends it.

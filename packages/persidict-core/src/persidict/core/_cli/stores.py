@@ -96,7 +96,8 @@ def find_layouts(options: Namespace, name: str = "store") -> list[Layout]:
         return []
     given = _texts(options, name).get("digest_len")
     layouts = layouts_present(
-        lambda other: _open(options, name, other, create=False, only_keys=True)
+        lambda other: _open(options, name, other, create=False, only_keys=True),
+        is_directory=directory is not None,
     )
     return [layout for layout in layouts if given is None or str(layout.digest_len) == given]
 
