@@ -17,6 +17,7 @@ from persidict.core.results import ETagValue
 from persidict.s3.attempts import never_repeated, was_in_doubt
 from persidict.s3.connection import Connection
 from persidict.s3.errors import OddAnswer, is_missing_key, status_of
+from persidict.s3.multipart import MAX_PUT_BYTES, Upload
 from persidict.s3.objects import PAGE_SIZE, AnswerLost, Found, ObjectStore, Page, Refused
 
 # The metadata's name dates from earlier versions, whose objects stay readable.
@@ -79,14 +80,17 @@ class BotoObjects(ObjectStore):
         match: str | None = None,
         create: bool = False,
         write_ids: str = "",
+        in_parts: bool = False,
     ) -> Found:
-        """Send one PUT."""
+        """Send one PUT, or several for a large object."""
         extra: dict[str, Any] = {"Metadata": {WRITE_IDS: write_ids}} if write_ids else {}
         if create:
             extra["IfNoneMatch"] = "*"
         elif match is not None:
             extra["IfMatch"] = match
         client = self._connection.ready or self._connection.client()
+        if in_parts or len(data) > MAX_PUT_BYTES:
+            return self._put_in_parts(name, data, match=match, create=create, write_ids=write_ids)
         send = partial(client.put_object, Bucket=self._bucket, Key=name, Body=data, **extra)
         if create or match is not None:
             answer = _send_guarded(send, f"PUT {name}", may_resend=not create)
@@ -94,6 +98,30 @@ class BotoObjects(ObjectStore):
             answer = send()
         date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         return Found(_etag(answer), seconds_of(date) or time.time(), write_ids, len(data))
+
+    def _put_in_parts(
+        self, name: str, data: bytes, *, match: str | None, create: bool, write_ids: str
+    ) -> Found:
+        """Send the parts, then ask once for an object of them, under the condition."""
+        client = self._connection.ready or self._connection.client()
+        metadata = {WRITE_IDS: write_ids} if write_ids else {}
+        condition = {"IfNoneMatch": "*"} if create else {"IfMatch": match} if match else {}
+        upload = Upload(client, self._bucket, name, metadata)
+        try:
+            upload.send(data)
+            # A completion that was carried out has no upload any more: it can't be done twice.
+            answer = _send_guarded(
+                partial(upload.complete, **condition), f"PUT {name}", may_resend=not create
+            )
+        except Refused as refusal:
+            if condition or not (refusal.absent and refusal.in_doubt):
+                upload.abort()
+                raise
+            return self.head(name)
+        except BaseException:
+            upload.abort()
+            raise
+        return Found(_etag(answer), None, write_ids, len(data))
 
     def delete(self, name: str, *, match: str | None = None) -> None:
         """Send one DELETE."""

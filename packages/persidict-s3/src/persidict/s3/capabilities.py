@@ -89,24 +89,57 @@ def learn(
         return found
 
 
-def _probe_where_permitted(objects: ObjectStore, directories: tuple[str, ...]) -> Capabilities:
+def learn_in_parts(
+    objects: ObjectStore,
+    endpoint: str,
+    bucket: str,
+    directories: tuple[str, ...],
+    whole: Capabilities,
+) -> Capabilities:
+    """Return what the server enforces when an object in parts is completed; try it if need be.
+
+    Args:
+        objects: See `learn`, as for the next three.
+        endpoint: The server's address.
+        bucket: The bucket's name.
+        directories: Where the scratch object may be.
+        whole: What the server enforces for other objects.
+    """
+    known = known_of(endpoint)
+    with _lock:
+        name = f"{bucket}, in parts"  # no bucket has such a name
+        found = known.get(name)
+        if found is None:
+            found = known[name] = _probe_where_permitted(objects, directories, whole)
+            _log(found, endpoint, name)
+        return found
+
+
+def _probe_where_permitted(
+    objects: ObjectStore, directories: tuple[str, ...], whole: Capabilities | None = None
+) -> Capabilities:
     *first, last = directories
     for directory in first:
         try:
-            return _probe(objects, directory)
+            return _probe(objects, directory, whole)
         except S3_ERRORS as error:
             if status_of(error) != 403:
                 raise
-    return _probe(objects, last)
+    return _probe(objects, last, whole)
 
 
-def _probe(objects: ObjectStore, directory: str, more: int = _MAX_PROBES - 1) -> Capabilities:
+def _probe(
+    objects: ObjectStore,
+    directory: str,
+    whole: Capabilities | None,
+    more: int = _MAX_PROBES - 1,
+) -> Capabilities:
     probe = _Probe(objects, f"{directory}{_SCRATCH}{uuid.uuid4().hex}")
     try:
-        found = probe.run()
+        found = probe.run() if whole is None else probe.run_in_parts(whole)
     finally:
         probe.clean_up()
-    return _probe(objects, directory, more - 1) if probe.in_doubt and more else found
+    return _probe(objects, directory, whole, more - 1) if probe.in_doubt and more else found
 
 
 class _Probe:
@@ -138,6 +171,12 @@ class _Probe:
         erase_any = erase and self._delete("*") and not self._delete("*")
         return Capabilities(create, replace, erase, erase_any, quoted)
 
+    def run_in_parts(self, whole: Capabilities) -> Capabilities:
+        self._put()
+        create = not self._put(create=True, in_parts=True)
+        replace = not self._put(match=whole.sent(_WRONG), in_parts=True)
+        return whole._replace(create=create and whole.create, replace=replace and whole.replace)
+
     def clean_up(self) -> None:
         for _ in range(_MAX_DELETIONS if self._may_exist else 0):
             try:
@@ -152,10 +191,13 @@ class _Probe:
         if self._may_exist:
             logger.warning("could not delete the scratch object %s", self._name)
 
-    def _put(self, *, create: bool = False, match: str | None = None) -> bool:
+    def _put(
+        self, *, create: bool = False, match: str | None = None, in_parts: bool = False
+    ) -> bool:
         self._may_exist = True
+        body = b"scratch" if in_parts else b""  # there are no empty parts
         try:
-            self._objects.put(self._name, b"", create=create, match=match)
+            self._objects.put(self._name, body, create=create, match=match, in_parts=in_parts)
         except Refused as refusal:
             self.in_doubt = self.in_doubt or refusal.in_doubt
             return False
@@ -168,7 +210,7 @@ class _Probe:
             # A server that doesn't know a condition may say so.
             if status_of(error) not in (400, 501) or not (create or match):
                 raise
-            return create or match == _WRONG
+            return create or match in (_WRONG, _WRONG.strip('"'))
         self.in_doubt = self.in_doubt or was_in_doubt()
         return True
 

@@ -6,7 +6,6 @@ Where an answer got lost, persidict finds out what became of the request. If the
 
 from __future__ import annotations
 
-import hashlib
 import time
 
 from persidict.core.backend import ETagMismatch
@@ -15,9 +14,10 @@ from persidict.core.log import debug
 from persidict.core.results import ETagValue
 from persidict.s3.attempts import was_in_doubt
 from persidict.s3.boto_objects import seconds_of
-from persidict.s3.capabilities import ALL, Capabilities, learn
+from persidict.s3.capabilities import ALL, Capabilities, learn, learn_in_parts
 from persidict.s3.connection import Connection
 from persidict.s3.errors import S3_ERRORS, Uncertain, status_of
+from persidict.s3.multipart import MAX_PUT_BYTES, etag_of
 from persidict.s3.objects import AnswerLost, Found, ObjectStore, Refused
 from persidict.s3.write_ids import Write, is_made_from
 
@@ -66,7 +66,7 @@ class ConditionalRequests:
         Raises:
             ETagMismatch: There is another version, or none.
         """
-        can = self._capabilities()
+        can = self._capabilities(len(data))
         if not (can.create if expected is None else can.replace):
             condition = "PUT If-None-Match: *" if expected is None else "PUT If-Match"
             self._look_instead(name, expected, condition)
@@ -221,10 +221,15 @@ class ConditionalRequests:
         self._connection.known.pop(self._bucket, None)
         return True
 
-    def _capabilities(self) -> Capabilities:
+    def _capabilities(self, size: int = 0) -> Capabilities:
+        """Return what the server enforces for objects of a size."""
         if self._connection.is_aws:
             return ALL  # its documentation promises them
-        return self._connection.known.get(self._bucket) or self._learn()
+        can = self._connection.known.get(self._bucket) or self._learn()
+        if size <= MAX_PUT_BYTES or can is ALL:
+            return can
+        endpoint = self._connection.endpoint()
+        return learn_in_parts(self._objects, endpoint, self._bucket, self._directories, can)
 
     def _learn(self) -> Capabilities:
         endpoint = self._connection.endpoint()
@@ -257,7 +262,7 @@ class ConditionalRequests:
             ETagMismatch: No attempt of ours has written.
             Uncertain: It can't be told, because others have written or deleted the object.
         """
-        own_etag = ETagValue(f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"')
+        own_etag = etag_of(data)
         try:
             found = self._objects.head(name, dated=True)
             is_own = self._is_own(name, data, found, write, own_etag, expected)

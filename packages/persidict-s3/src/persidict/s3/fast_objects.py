@@ -20,6 +20,7 @@ from persidict.s3.boto_objects import WRITE_IDS, BotoObjects
 from persidict.s3.client import CONNECT_TIMEOUT, READ_TIMEOUT, USER_AGENT
 from persidict.s3.connection import Connection
 from persidict.s3.errors import OddAnswer
+from persidict.s3.multipart import MAX_PUT_BYTES
 from persidict.s3.objects import AnswerLost, Found, ObjectStore, Page, Refused
 
 try:
@@ -132,9 +133,11 @@ class FastObjects(ObjectStore):
         match: str | None = None,
         create: bool = False,
         write_ids: str = "",
+        in_parts: bool = False,
     ) -> Found:
-        """Send one PUT."""
-        store = self._current()
+        """Send one PUT; boto3 sends those in parts."""
+        in_parts = in_parts or len(data) > MAX_PUT_BYTES
+        store = None if in_parts else self._current()
         if store is not None:
             mode: Any = "create" if create else {"e_tag": match} if match else "overwrite"
             try:
@@ -164,7 +167,9 @@ class FastObjects(ObjectStore):
             failure = _NO_FAILURE
 
         def put() -> Found:
-            return self._boto.put(name, data, match=match, create=create, write_ids=write_ids)
+            return self._boto.put(
+                name, data, match=match, create=create, write_ids=write_ids, in_parts=in_parts
+            )
 
         return put() if store is None else self._by_boto(failure, put)
 

@@ -77,8 +77,9 @@ class ObjectStore(ABC):
         match: str | None = None,
         create: bool = False,
         write_ids: str = "",
+        in_parts: bool = False,
     ) -> Found:
-        """Write an object.
+        """Write an object, in parts if it is larger than one request may be.
 
         Args:
             name: The object's name.
@@ -86,6 +87,7 @@ class ObjectStore(ABC):
             match: Write only over the version with this ETag.
             create: Write only if there is no object. Not sent again after a lost answer.
             write_ids: What to keep in the object's metadata.
+            in_parts: Send it in parts whatever its size.
         """
 
     @abstractmethod
