@@ -217,7 +217,7 @@ class Unasked(WithEntries):
         found = self._entries.find(key, None)
         if found is None:
             return super()._load(key, known)
-        return found.value, self._main._stat(key)
+        return found[1], self._main._stat(key)
 
 
 @pytest.mark.parametrize("wrapper", [Unbound, Unasked])

@@ -117,7 +117,7 @@ class AppendOnlyDictCached(ForwardingDict[ValueType]):
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
     ) -> tuple[ValueType | ValueNotRetrievedFlag, StatLike]:
         if known is None:
-            cached = self._cache.load(key)
+            cached = self._cache.attempt(self._cache.dict._load, key, None)
             if cached is not None:
                 return cached[0], LateStat(self._main, key)
         value, stat = self._main._load(key, known)

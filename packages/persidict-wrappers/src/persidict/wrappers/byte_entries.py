@@ -35,12 +35,12 @@ class ByteEntries(CacheEntries[ValueType]):
     def validator(self, key: NonEmptySafeStrTuple) -> CacheValidator | None:
         """Read the entry's first part."""
         found = self._read(key)
-        return None if found is None else CacheValidator(found[0], _UNUSED)
+        return None if found is None else (found[0], _UNUSED)
 
     def value(self, key: NonEmptySafeStrTuple, validator: CacheValidator) -> Any:
         """Read the entry and decode its value if it is of this version."""
         found = self._read(key)
-        if found is None or found[0] != validator.of_main:
+        if found is None or found[0] != validator[0]:
             return MISSING
         return self._decoded(key, found[1])
 
@@ -50,7 +50,7 @@ class ByteEntries(CacheEntries[ValueType]):
         if found is None or found[0] == known:
             return None
         value = self._decoded(key, found[1])
-        return None if value is MISSING else Found(found[0], value)
+        return None if value is MISSING else (found[0], value)
 
     def write(
         self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected

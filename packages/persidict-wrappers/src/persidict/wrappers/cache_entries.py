@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Generic, NamedTuple
+from typing import Any, Generic, TypeAlias
 
 from persidict.core.backend import Expected, StatLike
 from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.core.results import ETagValue, ValueType
 from persidict.wrappers.fail_safe_cache import FailSafeCache
 
+CacheValidator: TypeAlias = tuple[ETagValue, ETagValue]
+"""The main dict's ETag of a version, and the ETag that the cache gave to the copy of it.
 
-class CacheValidator(NamedTuple):
-    """States that one version of a cache's entry is one version of the main dict's item."""
-
-    of_main: ETagValue
-    of_data: ETagValue
-    """The entry's own ETag; of no use where the entry itself says what it is."""
-
-    def text(self) -> str:
-        """Return what the ETag cache stores."""
-        return f"{len(self.of_main)}:{self.of_main}{self.of_data}"
-
-    @classmethod
-    def from_text(cls, text: Any) -> CacheValidator | None:
-        """Parse what the ETag cache stores; return None if it is something else."""
-        if not isinstance(text, str):
-            return None
-        length, _, etags = text.partition(":")
-        if not (length.isascii() and length.isdigit()) or len(etags) <= int(length[:9]):
-            return None
-        return cls(ETagValue(etags[: int(length)]), ETagValue(etags[int(length) :]))
+The second is empty where the entry itself says which version it is.
+"""
 
 
-class Found(NamedTuple):
-    """A cached copy of one version of the main dict's item."""
-
-    etag: ETagValue
-    value: Any
+Found: TypeAlias = tuple[ETagValue, Any]
+"""The version of a cached copy in the main dict, and the copy."""
 
 
 class CacheEntries(ABC, Generic[ValueType]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Generic, TypeVar, TypeVarTuple
 
 from persidict.core.backend import StatLike
 from persidict.core.base import PersiDict
@@ -13,7 +13,7 @@ from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
 from persidict.core.results import ValueType
 
 _LOG = logging.getLogger("persidict.wrappers")
-_P = ParamSpec("_P")
+_Args = TypeVarTuple("_Args")
 _R = TypeVar("_R")
 
 
@@ -36,16 +36,15 @@ class FailSafeCache(Generic[ValueType]):
 
     def attempt(
         self,
-        operation: Callable[Concatenate[NonEmptySafeStrTuple, _P], _R],
+        operation: Callable[[NonEmptySafeStrTuple, *_Args], _R],
         key: NonEmptySafeStrTuple,
-        *args: _P.args,
-        **kwargs: _P.kwargs,
+        *args: *_Args,
     ) -> _R | None:
         """Call a primitive of the cache; return None if the entry is absent or the cache fails."""
         if self._is_translated:
             key = self._inside(key)
         try:
-            return operation(key, *args, **kwargs)
+            return operation(key, *args)
         except KeyError:
             return None
         except Exception as error:  # noqa: BLE001  # the main dict has the item, whatever happened

@@ -15,6 +15,22 @@ from persidict.wrappers.fail_safe_cache import FailSafeCache
 from persidict.wrappers.write_through import MISSING, have_same_bytes, write_bytes, write_copy
 
 
+def validator_text(of_main: ETagValue, of_data: ETagValue) -> str:
+    """Return what the ETag cache stores."""
+    return f"{len(of_main)}:{of_main}{of_data}"
+
+
+def parsed_validator(text: Any) -> CacheValidator | None:
+    """Parse what the ETag cache stores; return None if it is something else."""
+    if not isinstance(text, str):
+        return None
+    length, _, etags = text.partition(":")
+    if not (length.isascii() and length.isdigit()) or len(etags) <= int(length[:9]):
+        return None
+    size = int(length)
+    return etags[:size], etags[size:]  # type: ignore[return-value]  # ETags are texts
+
+
 class PairedEntries(CacheEntries[ValueType]):
     """Values in a data cache and cache validators in an ETag cache.
 
@@ -34,23 +50,27 @@ class PairedEntries(CacheEntries[ValueType]):
 
     def validator(self, key: NonEmptySafeStrTuple) -> CacheValidator | None:
         """Read the validator."""
-        found = self.etags.load(key)
-        return None if found is None else CacheValidator.from_text(found[0])
+        etags = self.etags
+        found = etags.attempt(etags.dict._load, key, None)
+        return None if found is None else parsed_validator(found[0])
 
     def value(self, key: NonEmptySafeStrTuple, validator: CacheValidator) -> Any:
         """Read the copy."""
-        found = self.data.load(key)
-        if found is None or etag_of(found[1]) != validator.of_data:
+        data = self.data
+        found = data.attempt(data.dict._load, key, None)
+        try:
+            is_this = found is not None and found[1].etag == validator[1]
+        except KeyError:  # vanished meanwhile
             return MISSING
-        return found[0]
+        return found[0] if found is not None and is_this else MISSING
 
     def find(self, key: NonEmptySafeStrTuple, known: ETagValue | None) -> Found | None:
         """Read the validator, and the copy unless its version is known."""
         validator = self.validator(key)
-        if validator is None or validator.of_main == known:
+        if validator is None or validator[0] == known:
             return None
         value = self.value(key, validator)
-        return None if value is MISSING else Found(validator.of_main, value)
+        return None if value is MISSING else (validator[0], value)
 
     def write(
         self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected
@@ -82,8 +102,10 @@ class PairedEntries(CacheEntries[ValueType]):
     def _bind(
         self, key: NonEmptySafeStrTuple, entry: StatLike | None, of_main: ETagValue | None
     ) -> StatLike | None:
+        """Write the validator that binds an entry to the main dict's version."""
         of_data = None if entry is None else etag_of(entry)
         if of_main is None or of_data is None:
             return None
-        self.etags.store(key, CacheValidator(of_main, of_data).text())
+        etags = self.etags
+        etags.attempt(etags.dict._store, key, validator_text(of_main, of_data), ANY_ETAG)
         return entry

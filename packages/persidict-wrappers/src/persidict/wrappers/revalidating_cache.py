@@ -71,7 +71,7 @@ class RevalidatingCache(ForwardingDict[ValueType]):
         # Load the cached copy first, so that a "not modified" answer is always usable.
         found = self._entries.find(key, known)
         try:
-            value, stat = self._main._load(key, known if found is None else found.etag)
+            value, stat = self._main._load(key, known if found is None else found[0])
         except KeyError:
             self._forget(key)
             raise
@@ -82,7 +82,7 @@ class RevalidatingCache(ForwardingDict[ValueType]):
             return VALUE_NOT_RETRIEVED, stat
         if self._bound is not None:
             self._bound.used(key)
-        return found.value, stat
+        return found[1], stat
 
     def _store(self, key: NonEmptySafeStrTuple, value: ValueType, expected: Expected) -> StatLike:
         stat, entry = self._entries.write(key, value, expected)
@@ -126,7 +126,7 @@ class RevalidatingCache(ForwardingDict[ValueType]):
     def _usable(self, key: NonEmptySafeStrTuple, listed: StatLike | None) -> CacheValidator | None:
         """Return which version is cached, None if it isn't the one that was listed."""
         validator = self._entries.validator(key)
-        if validator is None or listed is None or validator.of_main == etag_of(listed):
+        if validator is None or listed is None or validator[0] == etag_of(listed):
             return validator
         return None
 
@@ -141,7 +141,7 @@ class RevalidatingCache(ForwardingDict[ValueType]):
         if all(known is None for _, _, known in asked):
             return Answers(self._main._load_many((key, stat) for key, stat, _ in asked))
         return Answers(
-            self._main._revalidate_many((key, known and known.of_main) for key, _, known in asked)
+            self._main._revalidate_many((key, known and known[0]) for key, _, known in asked)
         )
 
     def _copy(
