@@ -24,3 +24,17 @@ def test_each_write_is_one_call_with_bytes(size, signing_key):
     assert [key for key, _ in d.given] == [("one",), ("two",), ("three",)]
     assert {type(data) for _, data in d.given} == {bytes}
     assert d["two"] == b"y" * size
+
+
+def test_setdefault_encodes_nothing_if_there_is_an_item():
+    d = Recording()
+    d.given = []
+    d["a"] = 1
+
+    class Unread:
+        def __reduce__(self):
+            raise AssertionError("it is encoded")
+
+    assert d.setdefault("a", Unread()) == 1
+    assert d.setdefault("b", 2) == 2
+    assert [key for key, _ in d.given] == [("a",), ("b",)]

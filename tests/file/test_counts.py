@@ -169,7 +169,7 @@ def test_opening_a_store_imports_little():
     modules = set(done.stdout.split())
     unwanted = {"lz4", "jsonpickle", "orjson", "joblib", "numpy", "pandas", "boto3", "asyncio"}
     assert not modules & (unwanted | {"inspect", "hashlib", "multiprocessing", "unittest"})
-    assert len([name for name in modules if name.startswith("persidict")]) < 60
+    assert len([name for name in modules if name.startswith("persidict")]) < 70
 
 
 def checked_by(monkeypatch):
