@@ -27,6 +27,7 @@ from tests.support import servers
 from tests.torture import drawn_contests
 from tests.torture.contests import Verdict
 from tests.torture.file_faults import ERRORS, OPERATIONS, FailingCalls, fail_everywhere
+from tests.torture.interrupts import interrupt_all
 from tests.torture.kills import kill_writers
 from tests.torture.power_cuts import cut_power
 
@@ -51,6 +52,7 @@ class Torture:
             "power": self._cut_power,
             "kills": self._kill,
             "calls": self._fail_calls,
+            "interrupts": self._interrupt,
         }
 
     def do(self, kind: str, seed: int) -> bool:
@@ -117,6 +119,11 @@ class Torture:
         with pytest.MonkeyPatch.context() as monkeypatch:
             outcome = fail_everywhere(name, code, where / "store", FailingCalls(monkeypatch))
         self.counts[f"system calls made to fail ({errno.errorcode[code]})"] += outcome.faults
+        return outcome.problems
+
+    def _interrupt(self, seed: int, where: Path) -> list[str]:
+        outcome = interrupt_all(where, seed)
+        self.counts["operations interrupted"] += outcome.interrupts
         return outcome.problems
 
 

@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from threading import get_ident
@@ -143,16 +144,17 @@ class Directory:
             return False
         return True
 
-    def move_to(self, name: str, path: str) -> None:
-        """Move a file in here to a path."""
-        os.rename(self._start + name, path, src_dir_fd=self._fd)
-
     def unlink(self, name: str) -> None:
         """Delete a file."""
+        self.unlinking(name)()
+
+    def unlinking(self, name: str, kept: str | None = None) -> Callable[[], None]:
+        """Return what deletes a file, or moves it to a path: one built-in call where it can be."""
+        if kept is not None:
+            return partial(os.rename, self._start + name, kept, src_dir_fd=self._fd)
         if self._fd is None:
-            unlink_shared(self._start + name)
-        else:
-            os.unlink(name, dir_fd=self._fd)
+            return partial(unlink_shared, self._start + name)
+        return partial(os.unlink, name, dir_fd=self._fd)
 
     def remove_empty(self, name: str) -> bool:
         """Remove a directory in here, and tell whether it was there and empty."""

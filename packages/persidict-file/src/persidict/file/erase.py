@@ -12,7 +12,7 @@ from operator import itemgetter
 from persidict.core.flags import ANY_ETAG, AnyETagFlag
 from persidict.core.results import ETagValue
 from persidict.file.directory import Directory
-from persidict.file.folder import RECENT, Folder, may_return
+from persidict.file.folder import RECENT, Folder
 from persidict.file.held import Held, holding
 from persidict.file.pending_file import require_version
 from persidict.file.system_errors import raise_foreign
@@ -45,13 +45,11 @@ def erase_file(
             raise FileNotFoundError(errno.ENOENT, "no such file", name)
         if expected is not ANY_ETAG:
             require_version(current, expected)
-        held.committing = name, current
+        delete = folder.deleting(directory, name, current)
+        held.committing = name, current, None
         if not held.is_disturbed:  # otherwise a signal handler or finalizer may have changed it
             break
-    if may_return(current):
-        folder.keep_deleted(directory, name)
-    else:
-        directory.unlink(name)
+    delete()
     folder.uses_lock_files = directory.has_lock_file()
     directory.unlock()
     if durable:
@@ -121,8 +119,8 @@ def _erase_batch(
             if current is None:
                 continue
             try:
-                if now - current.st_mtime_ns < RECENT and may_return(current):
-                    folder.keep_deleted(directory, name)
+                if now - current.st_mtime_ns < RECENT:
+                    folder.deleting(directory, name, current)()
                 else:
                     directory.unlink(name)
             except FileNotFoundError as error:

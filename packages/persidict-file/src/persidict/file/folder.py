@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 import zlib
+from collections.abc import Callable
 from functools import cache
 
 from persidict.core.log import debug
@@ -79,12 +80,13 @@ class Folder:
         """Keep the inode of a file that is about to be replaced."""
         directory.link_to(name, self._retiring())
 
-    def keep_deleted(self, directory: Directory, name: str) -> None:
-        """Delete a file from its directory, but keep its inode."""
-        path = self._retiring()
+    def deleting(self, directory: Directory, name: str, info: os.stat_result) -> Callable[[], None]:
+        """Return what deletes a file from its directory, and keeps its inode if need be."""
+        if not may_return(info):
+            return directory.unlinking(name)
         if not os.path.isdir(self.path):
             self.maker.create(self.path)
-        directory.move_to(name, path)
+        return directory.unlinking(name, self._retiring())
 
     def _retiring(self) -> str:
         self._retired += 1

@@ -35,7 +35,8 @@ class Held:
         directory: The locked directory: its descriptor, or its path where it can't be opened.
         outer: The operation of the same thread that this one interrupted.
         is_disturbed: Whether an operation that interrupted this one may have changed something.
-        committing: The name that is about to change, and the file that it belongs to until then.
+        committing: The name that is about to change, the file that it belongs to until then, and
+            what makes the change fail, if anything can.
     """
 
     unlock: Callable[[], None] | None = None
@@ -43,7 +44,7 @@ class Held:
     directory: int | str = ""
     outer: Held | None = None
     is_disturbed = False
-    committing: tuple[str, os.stat_result | None] | None = None
+    committing: tuple[str, os.stat_result | None, Callable[[], None] | None] | None = None
 
     def __init__(self) -> None:
         self.descriptors: list[int] = []

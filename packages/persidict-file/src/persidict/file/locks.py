@@ -39,7 +39,7 @@ NO_DIRECTORY_LOCKS = {
 LOCK_NAME = "+lock"
 _LOCK_FILE = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # Seconds that an operation inside another one waits for the lock of another directory.
-_MAX_NESTED_WAIT = 1.0
+_MAX_NESTED_WAIT = 0.2
 
 
 def lock_inside(held: Held, start: str) -> None:
@@ -50,28 +50,25 @@ def lock_inside(held: Held, start: str) -> None:
         start: What comes before a name in the directory.
 
     Raises:
-        OSError: ``EDEADLK``: the interrupted operation is just changing the same directory, or
-            somebody else has had another directory locked for too long.
+        OSError: ``EDEADLK``: the interrupted operation is just deleting from the same directory,
+            or somebody else has had another directory locked for too long.
     """
-    same = [outer for outer in _interrupted(held) if _is_same(outer.directory, held.directory)]
-    if not same:
-        deadline = time.monotonic() + _MAX_NESTED_WAIT
-        if not _is_directory_locked(held, deadline):
-            lock_file_in(held, start, deadline=deadline)
-        return
-    for outer in same:
-        if outer.committing is not None and not _is_done(outer.directory, *outer.committing):
-            raise OSError(
-                errno.EDEADLK,
-                "a signal handler or finalizer has interrupted a change in this directory "
-                "and can't wait for it",
-            )
+    locked = None
+    for outer in _interrupted(held):
+        if not _is_same(outer.directory, held.directory):
+            continue
         outer.is_disturbed = True
-    for outer in same:
-        if outer.lock is not None:  # it has the lock, or was waiting for it and has it now
-            _acquire(outer.lock, deadline=None)
-            return
-    raise OSError(errno.EDEADLK, "a signal handler or finalizer has interrupted a lock")
+        _get_ahead_of(outer)
+        if outer.lock is None and isinstance(outer.directory, int):
+            # It has released its lock, but another handler may have locked it again for it.
+            release(outer.directory)
+        locked = outer.lock if locked is None else locked
+    if locked is not None:  # that operation has the lock, or was waiting for it and has it now
+        _acquire(locked, deadline=None)
+        return
+    deadline = time.monotonic() + _MAX_NESTED_WAIT
+    if not _is_directory_locked(held, deadline):
+        lock_file_in(held, start, deadline=deadline)
 
 
 def lock_file_in(held: Held, start: str, *, deadline: float | None) -> None:
@@ -162,6 +159,23 @@ def _is_same(one: int | str, other: int | str) -> bool:
     return os.path.samestat(os.stat(one), os.stat(other))
 
 
+def _get_ahead_of(outer: Held) -> None:
+    """Make sure that the change that an interrupted operation was about to make is done or fails.
+
+    Raises:
+        OSError: ``EDEADLK``: neither; it is a deletion.
+    """
+    if outer.committing is None or _is_done(outer.directory, *outer.committing[:2]):
+        return
+    make_it_fail = outer.committing[2]
+    if make_it_fail is None:
+        raise OSError(
+            errno.EDEADLK,
+            "a signal handler or finalizer has interrupted a deletion and can't wait for it",
+        )
+    make_it_fail()
+
+
 def _is_done(directory: int | str, name: str, before: os.stat_result | None) -> bool:
     """Tell whether the change has been made that an interrupted operation was about to make."""
     try:
@@ -172,7 +186,12 @@ def _is_done(directory: int | str, name: str, before: os.stat_result | None) -> 
     except FileNotFoundError as error:
         raise_foreign(error)
         return before is not None
-    return before is None or not os.path.samestat(before, now)
+    # Not by the inode alone: another interruption may have used it again.
+    return before is None or _version(before) != _version(now)
+
+
+def _version(info: os.stat_result) -> tuple[int, int, int]:
+    return info.st_ino, info.st_mtime_ns, info.st_size
 
 
 def _has_name(descriptor: int, path: str, at: int | None) -> bool:

@@ -56,6 +56,7 @@ class PendingFile:
             _beginning.append(f"{host()}-{os.getpid()}-{os.urandom(8).hex()}")
         self.path = path = f"{folder.path}{os.sep}{_beginning[0]}{next(_numbers):x}"
         self._synced = synced
+        self._pending = held.pending
         mode = folder.maker.mode & 0o666
         held.pending[path] = None
         try:
@@ -87,6 +88,17 @@ class PendingFile:
         """Close it; others may take it for abandoned after an hour."""
         self._fd = -1
         held.close_descriptors(len(held.descriptors) - 1)
+
+    def move_aside(self) -> None:
+        """Change its path, so that a move of it that was about to happen fails."""
+        path = f"{self.path}0"
+        self._pending[path] = None
+        try:
+            os.rename(self.path, path)
+        except FileNotFoundError as error:
+            raise_foreign(error)
+        else:
+            self.path = path
 
     def newer_than(self, moment_ns: int) -> None:
         """Set a modification time after the given one.
@@ -163,26 +175,37 @@ def commit(
         if expected is not ANY_ETAG:
             require_version(current, expected)
         if current is not None:
-            if pending.info.st_mtime_ns <= current.st_mtime_ns:
-                pending.newer_than(current.st_mtime_ns)
-            if time.time_ns() - current.st_mtime_ns < RECENT and may_return(current):
-                folder.keep_replaced(directory, name)
-        held.committing = name, current
+            _prepare_to_replace(current, directory, name, pending, folder)
+        source = pending.path  # what a handler moves aside is not found here any more
+        held.committing = name, current, pending.move_aside
         if held.is_disturbed:
             continue  # a signal handler or finalizer has changed something in here
-        if current is not None:
-            directory.replace(pending.path, name)
-            break
         try:
-            directory.insert(pending.path, name)
+            if current is None:
+                directory.insert(source, name)
+            else:
+                directory.replace(source, name)
             break
         except FileExistsError as error:
             raise_foreign(error)
             if _gives_way(directory, name, expected):
-                directory.replace(pending.path, name)
+                directory.replace(source, name)
                 break
+        except FileNotFoundError:
+            if not held.is_disturbed:
+                raise
     held.pending.pop(pending.path, None)
     directory.unlock()
+
+
+def _prepare_to_replace(
+    current: os.stat_result, directory: Directory, name: str, pending: PendingFile, folder: Folder
+) -> None:
+    """Make sure that no version of an item, before or after, has the ETag of another one."""
+    if pending.info.st_mtime_ns <= current.st_mtime_ns:
+        pending.newer_than(current.st_mtime_ns)
+    if time.time_ns() - current.st_mtime_ns < RECENT and may_return(current):
+        folder.keep_replaced(directory, name)
 
 
 def _gives_way(directory: Directory, name: str, expected: Expected) -> bool:

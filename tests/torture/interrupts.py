@@ -1,0 +1,224 @@
+"""Exceptions that come from outside, at any bytecode: what is raised must come through.
+
+`interrupt_everywhere` raises at one bytecode of the library after the other, as a signal handler
+does; `interrupt_by_signals` lets a real handler raise at random moments.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from persidict import ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, FileDirDict, LocalDict
+
+A, NESTED = ("a",), ("x", "y", "b")
+ABSENT = {"condition": ETAG_IS_THE_SAME, "expected_etag": ITEM_NOT_AVAILABLE}
+OPERATIONS: dict[str, Callable[[Any], Any]] = {
+    "insert": lambda d: d.__setitem__(("new",), "new"),
+    "insert below": lambda d: d.__setitem__(("p", "q"), "new"),
+    "replace": lambda d: d.__setitem__(A, "new"),
+    "insert if": lambda d: d.setdefault_if(("new",), default_value="new", **ABSENT),
+    "default": lambda d: d.setdefault(A, "new"),
+    "transform": lambda d: d.transform_item(NESTED, transformer=lambda _: "new"),
+    "update": lambda d: d.update({A: "new", ("p", "q"): "new", ("p", "r"): "new"}),
+    "delete": lambda d: d.discard(A),
+    "pop": lambda d: d.pop(NESTED),
+    "discard many": lambda d: d.discard_many([A, NESTED]),
+    "clear": lambda d: d.clear(),
+    "read": lambda d: d[A],
+    "ask": lambda d: (A in d, d.etag(A), d.timestamp(A)),
+    "list": lambda d: (list(d.items()), len(d), list(d.subdicts())),
+}
+# The parts of the library in which an exception from outside is raised. Codecs and pickle are
+# left out: what a value's own methods raise there is wrapped, and can't be told from it.
+_PARTS = ("file/", "core/base", "core/mapping", "core/conditional", "core/local", "core/guarded")
+
+
+class Stop(BaseException):
+    """What is raised."""
+
+
+class Outcome(NamedTuple):
+    """What came out of one run."""
+
+    problems: list[str]
+    interrupts: int
+
+
+def _stop() -> None:
+    raise Stop
+
+
+class Interrupter:
+    """Does something at a bytecode of the library, as a signal handler or finalizer may.
+
+    Args:
+        at: The number of the bytecode, counted from when it starts.
+        handler: What is done there; by default, `Stop` is raised.
+    """
+
+    def __init__(self, at: int, handler: Callable[[], Any] = _stop) -> None:
+        self.passed = 0
+        self.where = ""
+        self._at = at
+        self._handler = handler
+
+    def run(self, act: Callable[[], Any]) -> BaseException | None:
+        """Do something, and return what it raised."""
+        sys.settrace(self._enter)
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001  # it is judged by the caller
+            return error.with_traceback(None)
+        finally:
+            sys.settrace(None)
+        return None
+
+    def _enter(self, frame: Any, event: str, _: Any) -> Any:
+        path = frame.f_code.co_filename.replace("\\", "/").rpartition("/persidict/")[2]
+        if not path.startswith(_PARTS):
+            return None
+        frame.f_trace_opcodes = True
+        return self._step
+
+    def _step(self, frame: Any, event: str, _: Any) -> Any:
+        if event == "opcode":
+            self.passed += 1
+            if self.passed == self._at:
+                self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+                sys.settrace(None)
+                self._handler()
+        return self._step
+
+
+def interrupt_everywhere(
+    name: str,
+    make: Callable[[], Any],
+    *,
+    base: Path | None = None,
+    start: int = 1,
+    step: int = 1,
+    act: Callable[[Any], Any] | None = None,
+) -> Outcome:
+    """Raise at every bytecode of an operation, or at every n-th, one run for each.
+
+    Args:
+        name: One of `OPERATIONS`.
+        make: Makes a handle on the store.
+        base: The directory of its files, if it has one.
+        start: The first bytecode.
+        step: How many bytecodes to go on for the next run.
+        act: Does something else than the operation, for tests of this function.
+    """
+    act = act or OPERATIONS[name]
+    problems: list[str] = []
+    at, interrupts = start, 0
+    while True:
+        d = make()
+        d.clear()
+        d[A] = d[NESTED] = "old"
+        before = _descriptors()
+        interrupter = Interrupter(at)
+        error = interrupter.run(lambda handle=d: act(handle))  # type: ignore[misc]
+        if not interrupter.where:
+            if error is not None:
+                problems.append(f"{name}: {error!r} without an interrupt")
+            return Outcome(problems, interrupts)
+        interrupts += 1
+        found = _problem(d, error, before, base)
+        if found is not None:
+            problems.append(f"{name}, interrupted at {at}, {interrupter.where}: {found}")
+        at += step
+
+
+def interrupt_by_signals(make: Callable[[], Any], base: Path | None, seed: int) -> Outcome:
+    """Let a signal handler raise at random moments of random operations."""
+    dice = random.Random(seed)
+
+    def stop(*_: Any) -> None:
+        raise Stop
+
+    problems: list[str] = []
+    interrupts = 0
+    previous = signal.signal(signal.SIGALRM, stop)
+    try:
+        for _ in range(200):
+            d = make()
+            name = dice.choice(list(OPERATIONS))
+            d[A] = d[NESTED] = "old"
+            before = _descriptors()
+            error: BaseException | None = None
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, dice.uniform(1e-5, 8e-4))
+                    OPERATIONS[name](d)
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except BaseException as caught:  # noqa: BLE001  # it is judged below
+                error = caught.with_traceback(None)
+            if error is None:
+                continue
+            interrupts += 1
+            found = _problem(d, error, before, base)
+            if found is not None:
+                problems.append(f"{name}: {found}")
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    return Outcome(problems, interrupts)
+
+
+def _problem(d: Any, error: BaseException | None, before: int, base: Path | None) -> str | None:
+    """Say what is wrong after an interrupt."""
+    if not isinstance(error, Stop):
+        return f"it came out as {error!r:.200}"
+    if _descriptors() != before:
+        return f"{_descriptors() - before} descriptors are open"
+    left = os.listdir(base / "+tmp") if base is not None and (base / "+tmp").exists() else []
+    if left:
+        return f"files stay in +tmp: {left}"
+    values = set(d.values())
+    if not values <= {"old", "new", "again"}:
+        return f"values are {values}"
+    for key in (A, NESTED, ("p", "q")):  # also where a lock was held
+        d[key] = "again"
+        if d[key] != "again":
+            return "the store does not work any more"
+    return None
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/dev/fd")) if os.path.isdir("/dev/fd") else 0
+
+
+def stores(where: Path) -> dict[str, tuple[Callable[[], Any], Path | None]]:
+    """Return what makes handles on each store, and where its files are."""
+    memory: LocalDict[Any] = LocalDict()
+    base = where / "store"
+    return {
+        "LocalDict": (lambda: memory, None),
+        "FileDirDict": (lambda: FileDirDict(base_dir=base, durable=False), base),
+        "FileDirDict, durable": (lambda: FileDirDict(base_dir=base), base),
+    }
+
+
+def interrupt_all(where: Path, seed: int) -> Outcome:
+    """Interrupt each operation of each store at some bytecodes, and by signals."""
+    dice = random.Random(seed)
+    problems: list[str] = []
+    interrupts = 0
+    for name, (make, base) in stores(where).items():
+        for operation in OPERATIONS:
+            outcome = interrupt_everywhere(
+                operation, make, base=base, start=dice.randrange(1, 60), step=61
+            )
+            problems += [f"{name}: {one}" for one in outcome.problems]
+            interrupts += outcome.interrupts
+        outcome = interrupt_by_signals(make, base, seed)
+        problems += [f"{name}, signals: {one}" for one in outcome.problems]
+        interrupts += outcome.interrupts
+    return Outcome(problems, interrupts)
