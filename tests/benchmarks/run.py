@@ -255,10 +255,11 @@ def main() -> int:
     parser.add_argument("--scale", action="store_true", help="a million items; see scale.py")
     parser.add_argument("--contention", action="store_true", help="one key; see contention.py")
     parser.add_argument("--s3-bulk", action="store_true", help="many items; see s3_bulk.py")
+    parser.add_argument("--s3-transports", action="store_true", help="obstore beside boto3")
     parser.add_argument("--profiles", action="store_true", help="where time goes; see profiles.py")
     options, rest = parser.parse_known_args()
     passed_on = [f"--{name}" for name in ("quick", "save") if getattr(options, name)]
-    for name in ("scale", "contention", "s3_bulk", "profiles"):
+    for name in ("scale", "contention", "s3_bulk", "s3_transports", "profiles"):
         if getattr(options, name):
             return script(name, *rest, *passed_on)
     if rest:
@@ -276,7 +277,7 @@ def main() -> int:
     if "s3" in options.places and not options.rows:
         published = [f"--python=published={found['published']}"] if "published" in found else []
         above += ["s3_compare"] if script("s3_compare", *published, *passed_on) else []
-        above += ["s3_bulk"] if script("s3_bulk", *passed_on) else []
+        above += [name for name in ("s3_bulk", "s3_transports") if script(name, *passed_on)]
     for name, times in import_times(found, 3 if options.quick else 9).items():
         print(f"import {name}: {statistics.median(times) * 1000:.1f} ms")
     verdict = f"ABOVE THE LIMIT: {'; '.join(above)}" if above else "all within their limits"
