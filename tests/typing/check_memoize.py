@@ -34,6 +34,8 @@ def calls() -> None:
     assert_type(repeat.key_of("a"), NonEmptySafeStrTuple)
     assert_type(repeat.cache_info(), CacheInfo)
     assert_type(repeat.store, PersiDict[Any])
+    assert_type(repeat.invalidate("a"), bool)
+    assert_type(repeat.refresh("a", 2), list[str])
     assert_type(repeat.__wrapped__("a"), list[str])
     repeat(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     repeat("a", unknown=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

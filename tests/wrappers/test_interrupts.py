@@ -10,14 +10,15 @@ import pytest
 from persidict.core import ANY_ETAG, ITEM_NOT_AVAILABLE, VALUE_NOT_RETRIEVED, PersiDict
 from persidict.core.backend import ETagMismatch
 from persidict.core.results import Stat
-from persidict.wrappers import memoize
+from persidict.wrappers import MutableDictCached, memoize
 
 
 class Plain(PersiDict):
     """A dict in memory without locks: what is left behind is not its fault."""
 
-    def __init__(self):
+    def __init__(self, name="main"):
         super().__init__()
+        self.name = name
         self.content = {}
         self.versions = count(1)
 
@@ -135,3 +136,35 @@ def test_a_finalizer_calls_a_memoized_function():
     thread.join(60)
     assert not thread.is_alive()
     assert f.cache_info().misses == 1
+
+
+def test_a_finalizer_reads_a_bounded_cache():
+    """In the middle of the cache's own bookkeeping, which holds no lock."""
+
+    class Dying:
+        pass
+
+    class Listing(Plain):
+        def _scan(self, prefix):
+            dying = Dying()
+            weakref.finalize(dying, lambda: d.get("a"))
+            del dying
+            return super()._scan(prefix)
+
+    d = MutableDictCached(
+        main_dict=Plain(),
+        data_cache=Listing("data"),
+        etag_cache=Plain("etags"),
+        max_cached_items=1,
+    )
+
+    def work():
+        for name in "abcd":
+            d[name] = name
+            d.get("a")
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert d["d"] == "d"

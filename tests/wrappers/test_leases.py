@@ -359,7 +359,7 @@ def test_a_killed_owner_is_replaced(workers):
         workers.say(process)
     owner.kill()
     owner.wait()
-    # On a busy machine an heir may be slow to show signs of life, and be replaced itself.
+    # On a busy machine an heir may be slow to send heartbeats, and be replaced itself.
     heirs, results = conduct(workers, others)
     (result,) = {json.dumps(result) for result in results.values()}
     assert json.loads(result)["by"] in heirs

@@ -298,7 +298,7 @@ class TestFailingCaches:
         assert [d["a"], d["a"]] == [2, 2]
         assert list(d.values()) == [2]
 
-    def test_cached_value_vanishes_after_its_certificate_was_read(self, parts):
+    def test_cached_value_vanishes_after_its_validator_was_read(self, parts):
         class Forgetful(LocalDict):
             def _load(self, key, known):
                 raise KeyError(key)
@@ -316,12 +316,12 @@ class TestFailingCaches:
         "text",
         ["", "5", "nonsense", ":", "0:", "3:abc", "-1:abc", "99999999999999999999:a", "²:ab"],
     )
-    def test_damaged_certificate(self, d, parts, text):
+    def test_damaged_validator(self, d, parts, text):
         d["a"] = 1
         parts["etag_cache"]["a"] = text
         assert (d["a"], d["a"]) == (1, 1)
 
-    def test_certificates_of_the_wrong_type(self, parts):
+    def test_validators_of_the_wrong_type(self, parts):
         parts["etag_cache"] = LocalDict()
         d = MutableDictCached(**parts)
         d["a"] = 1

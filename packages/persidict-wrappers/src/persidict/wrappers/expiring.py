@@ -1,4 +1,4 @@
-"""`ExpiringDict`: items are there for some time after they were written."""
+"""`ExpiringDict`: items expire some time after they were written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ExpiringDict(WrapperDict[ValueType]):
             dict must use it so. Looking an item up, and listing, then read values.
 
     Raises:
-        TypeError: `wrapped_dict` is no `PersiDict`, or `max_age` no number.
+        TypeError: `wrapped_dict` is not a `PersiDict`, or `max_age` not a number.
         ValueError: `wrapped_dict` is append-only, `max_age` is not positive and finite, or
             `own_ages` is given with a wrapped dict that has a `base_class_for_values`.
 
@@ -111,7 +111,7 @@ class ExpiringDict(WrapperDict[ValueType]):
         self._main._store(self._complete(key), item, ANY_ETAG)
 
     def purge(self) -> int:
-        """Delete the expired items of this (sub-)dict, none that is written meanwhile.
+        """Delete the expired items of this (sub-)dict, but none that is being rewritten.
 
         Returns:
             How many it deleted.
@@ -142,7 +142,7 @@ class ExpiringDict(WrapperDict[ValueType]):
         try:
             value, stat = self._main._load(key, known)
         except DecodingError:
-            self._stat(key)  # what has expired need not be readable
+            self._stat(key)  # raises KeyError if the damaged item has expired
             raise
         if self._is_expired(stat):
             raise KeyError(key)

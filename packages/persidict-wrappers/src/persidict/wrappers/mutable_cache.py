@@ -15,31 +15,32 @@ from persidict.wrappers.wrapper import validate_distinct, validate_wrapped
 class MutableDictCached(RevalidatingCache[ValueType]):
     """A cache in front of a dict that others may change: every read asks whether it is current.
 
-    The main dict is asked with the ETag of the cached version, and transfers the value only if
-    it has another one; a listing carries the ETags, so that reading all values of a cached dict
-    takes the listing alone. Writes go to the main dict first, then to the caches; those of many
-    items at once (`update`, `set_many`) go to the main dict only and are cached when read.
+    A read sends the ETag of the cached version to the main dict, which transfers the value only
+    if it has another version. Listings carry ETags, so reading all values of a cached dict takes
+    the listing alone. A write goes to the main dict first, then to the caches. Writes of many
+    items at once (`update`, `set_many`) go to the main dict only; their values are cached when
+    they are read.
 
     Args:
         main_dict: The dict that is cached.
         data_cache: Holds copies of values, quicker to reach.
         etag_cache: Holds strings: for each cached value, which version of the main dict it is.
-        max_cached_items: How many values the data cache may hold; those that were not used for
-            longest make room. None: all. Processes that share a cache may exceed it by an
+        max_cached_items: How many values the data cache may hold; the least recently used ones
+            are deleted. None: any number. Processes that share a cache may exceed it by an
             eighth each, and know each other's writes to it, not each other's reads.
-        max_cached_bytes: How many bytes they may take, likewise; a larger value is not kept. It
-            needs a data cache that stores bytes, such as a `FileDirDict`.
+        max_cached_bytes: How many bytes they may take; a larger value is not cached. It needs a
+            data cache that stores bytes, such as a `FileDirDict`.
 
     Raises:
-        TypeError: An argument is no `PersiDict`, or a bound no int.
-        ValueError: One of the dicts is append-only, two are the same store, `etag_cache` refuses
+        TypeError: An argument is not a `PersiDict`, or a bound not an int.
+        ValueError: One of the dicts is append-only, two are the same store, `etag_cache` rejects
             strings, a bound is not positive, or the data cache does not store bytes that
             `max_cached_bytes` could count.
 
     Notes:
         Any number of processes may share the caches. An entry of the ETag cache names the ETag
-        that the *data cache* gave to the value it is about. So a value is never taken for
-        another version, in whatever order writers get to the two caches, and wherever one dies.
+        that the *data cache* gave to the copy. So a copy never passes for another version, in
+        whatever order processes write to the two caches, and wherever one of them dies.
         A cache that fails costs a read from the main dict and a message in the log
         ``persidict.wrappers``, never an error.
 

@@ -10,19 +10,19 @@ from persidict.core.notebook import table, title_and_params
 
 
 class OverlappingMultiDict(StoreGroup):
-    """One dict per serialization format, all over the same location, as attributes.
+    """One dict per serialization format, all in the same place, as attributes.
 
-    Keys of different formats don't see each other. It is no mapping itself.
+    Each dict sees only the keys of its own format. The object itself is not a mapping.
 
     Args:
         dict_type: The class of the dicts.
         shared_subdicts_params: Constructor arguments that all of them get.
-        **individual_subdicts_params: For each format, by its name, a dict of the arguments that
-            only this one gets; they win over the shared ones.
+        **individual_subdicts_params: For each format, a dict of further arguments. They win over
+            the shared ones.
 
     Raises:
-        TypeError: `dict_type` is no subclass of `PersiDict`, or parameters are not in a dict.
-        ValueError: A format has the name of an attribute that all such objects have.
+        TypeError: `dict_type` is not a subclass of `PersiDict`, or parameters are not a dict.
+        ValueError: A format has the name of an attribute that every object of this class has.
 
     Example:
         >>> from persidict import LocalBackend, LocalDict
@@ -47,13 +47,13 @@ class OverlappingMultiDict(StoreGroup):
     ) -> None:
         if not (isinstance(dict_type, type) and issubclass(dict_type, PersiDict)):
             raise TypeError(f"dict_type must be a subclass of PersiDict, got {dict_type!r}")
-        _require_dict("shared_subdicts_params", shared_subdicts_params)
+        _validate_dict("shared_subdicts_params", shared_subdicts_params)
         self.dict_type = dict_type
         self.shared_subdicts_params = shared_subdicts_params
         self.individual_subdicts_params = individual_subdicts_params
         self.subdicts_names = list(individual_subdicts_params)
         for name, params in individual_subdicts_params.items():
-            _require_dict(f"the parameters of {name!r}", params)
+            _validate_dict(f"the parameters of {name!r}", params)
             if name in self.__dict__ or hasattr(type(self), name):
                 raise ValueError(f"a format can't be named {name!r}, which is an attribute already")
             together = {**shared_subdicts_params, **params, "serialization_format": name}
@@ -98,13 +98,13 @@ class OverlappingMultiDict(StoreGroup):
         )
 
     def __getitem__(self, key: object) -> NoReturn:
-        self._refuse_keys()
+        self._raise_no_items()
 
     def __setitem__(self, key: object, value: object) -> None:
-        self._refuse_keys()
+        self._raise_no_items()
 
     def __delitem__(self, key: object) -> None:
-        self._refuse_keys()
+        self._raise_no_items()
 
     __iter__ = None  # with __getitem__ alone, Python would try 0, 1, 2, ...
     __contains__ = None
@@ -116,13 +116,13 @@ class OverlappingMultiDict(StoreGroup):
             "get_params() returns)"
         )
 
-    def _refuse_keys(self) -> NoReturn:
+    def _raise_no_items(self) -> NoReturn:
         raise TypeError(
             f"an {type(self).__name__} has no items; its dicts do, which are its attributes "
             f"{self.subdicts_names}"
         )
 
 
-def _require_dict(name: str, params: object) -> None:
+def _validate_dict(name: str, params: object) -> None:
     if not isinstance(params, dict):
         raise TypeError(f"{name} must be a dict, got {type(params).__name__}")

@@ -1,4 +1,4 @@
-"""`WriteOnceDict`: the first value of a key wins; later ones are ignored, or compared with it."""
+"""`WriteOnceDict`: keeps the first value of each key, and ignores or compares later ones."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ _WRITTEN_AT_ONCE = 256
 class WriteOnceDict(ForwardingDict[ValueType]):
     """A dict that keeps the first value of every key and ignores later ones.
 
-    It suits results that are computed again now and then: with some probability a repeated
-    value is compared with the stored one, which finds computations that are not deterministic.
+    Use it for results that are computed more than once. With some probability it compares a
+    repeated value with the stored one, and so finds computations that are not deterministic.
 
     Args:
-        wrapped_dict: The append-only dict to write to; None makes a
+        wrapped_dict: The append-only dict to write to; None creates a
             ``FileDirDict(append_only=True)``.
         p_consistency_checks: The probability, 0 to 1, that a repeated write is compared with what
             is stored; None means 0.
 
     Raises:
-        TypeError: `wrapped_dict` is no `PersiDict`, or the probability no number.
+        TypeError: `wrapped_dict` is not a `PersiDict`, or the probability not a number.
         ValueError: `wrapped_dict` is not append-only, or the probability not in [0, 1].
         ImportError: `wrapped_dict` is None and persidict-file is not installed.
 
     Notes:
-        Two values agree if they are of one type and equal, or alike in all that a pickle holds
-        (arrays, frames, NaN). Counters belong to the handle: a copy or a sub-dict starts at 0.
-        All attributes not described here are those of the wrapped dict.
+        Two values agree if they have the same type and are equal, or if everything that a pickle
+        of them would hold agrees (arrays, frames, NaN). Counters belong to the handle: a copy or
+        a sub-dict starts at 0. All other public attributes are those of the wrapped dict.
 
     Example:
         >>> from persidict import LocalDict
@@ -121,10 +121,10 @@ class WriteOnceDict(ForwardingDict[ValueType]):
         return self._failed
 
     def __setitem__(self, key: NonEmptyPersiDictKey, value: ValueType | Joker) -> None:
-        """Write the value if it is the key's first; else ignore it, or compare it.
+        """Write the value if the key has none; otherwise ignore it, or compare it.
 
         Raises:
-            MutationPolicyError: It was compared with the stored value and differs from it.
+            MutationPolicyError: The value was compared with the stored one and differs.
         """
         complete = self._complete(key)
         if isinstance(value, Joker):
@@ -136,7 +136,7 @@ class WriteOnceDict(ForwardingDict[ValueType]):
         self._refuse(key)
 
     def set_item_if(self, key: NonEmptyPersiDictKey, **_: Any) -> NoReturn:
-        """Raise `MutationPolicyError`: what counts here is the first write, not a condition."""
+        """Raise `MutationPolicyError`: the first write decides, not a condition."""
         self._refuse(key)
 
     def discard_if(
@@ -146,7 +146,7 @@ class WriteOnceDict(ForwardingDict[ValueType]):
         condition: ETagConditionFlag,
         expected_etag: ETagIfExists,
     ) -> ConditionalOperationResult[ValueType]:
-        """Do what append-only dicts do, but for an absent key nothing: there it is a no-op.
+        """Raise if the item exists and the condition holds; do nothing for an absent key.
 
         Raises:
             MutationPolicyError: The item exists and the condition holds.
@@ -167,7 +167,7 @@ class WriteOnceDict(ForwardingDict[ValueType]):
         n_retries: int | None = 6,
         default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
     ) -> OperationResult[ValueType]:
-        """Read by means of a transformer that returns `KEEP_CURRENT`.
+        """Call the transformer, which must return `KEEP_CURRENT`.
 
         Raises:
             MutationPolicyError: The transformer returns anything else.
@@ -212,7 +212,7 @@ class WriteOnceDict(ForwardingDict[ValueType]):
             for item, is_first in zip(batch, self._main._insert_many(batch), strict=True):
                 if not is_first and self._draws():
                     repeated.append(item)
-        except Exception as error:  # noqa: BLE001  # raised below, after what came before it
+        except Exception as error:  # noqa: BLE001  # raised below, after the comparison of the items before it
             failure = error
         if repeated:
             stored = Answers(self._main._load_many((key, None) for key, _ in repeated))
@@ -239,7 +239,7 @@ class WriteOnceDict(ForwardingDict[ValueType]):
             try:
                 stored, _ = self._main._load(key, None)
             except KeyError:
-                continue  # removed behind the policy: this is the first write after all
+                continue  # somebody deleted it against the policy: this is the first write
             self._compare(stored, value)
             return
 
@@ -271,7 +271,7 @@ def _is_consistent(stored: object, value: object) -> bool:
         return False
     try:
         return bool(stored == value) or strictly_equal(stored, value)
-    except Exception:  # noqa: BLE001  # `==` of arrays is no bool; their parts are compared then
+    except Exception:  # noqa: BLE001  # `==` of arrays gives no bool: compare their parts
         return strictly_equal(stored, value)
 
 
