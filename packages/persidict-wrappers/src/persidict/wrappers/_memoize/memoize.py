@@ -118,7 +118,7 @@ def memoize(
     """
     if not isinstance(store, PersiDict):
         raise TypeError(
-            f"memoize needs the dict that holds the results: @memoize(store), got {store!r:.100}"
+            f"memoize needs the dict for results, as in @memoize(store), got {store!r:.100}"
         )
     if lease_store is not None and not once:
         raise ValueError("lease_store is of no use without once=True")
