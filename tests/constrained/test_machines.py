@@ -60,6 +60,19 @@ def test_a_read_only_directory_is_an_error_at_once(confined):
     assert "Read-only file system" in confined(program)
 
 
+def test_a_path_in_the_home_directory_is_an_error_without_one(confined):
+    program = """
+        from persidict import FileDirDict, open_store
+        for make in (FileDirDict, open_store):
+            for path in ("~", "~/store"):
+                try:
+                    make(path)
+                except ValueError as error:
+                    print(error)
+    """
+    assert confined(program).count("set HOME or pass an absolute path") == 4
+
+
 def test_a_store_on_a_read_only_file_system_can_be_read(confined, tmp_path):
     from persidict import FileDirDict
 

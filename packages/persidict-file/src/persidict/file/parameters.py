@@ -6,6 +6,7 @@ import os
 import sys
 
 from persidict.core._opening.travel import is_arriving
+from persidict.core.home_paths import expand_home
 from persidict.core.log import info
 from persidict.file.paths import MAX_FORMAT_LENGTH
 from persidict.file.windows import unparsed
@@ -58,7 +59,7 @@ def validated_root(base_dir: str | os.PathLike[str]) -> str:
         raise ValueError(
             "base_dir must be the path of a directory, got a URL; open_store() opens stores by URL"
         )
-    path = os.path.abspath(os.path.expanduser(path))
+    path = os.path.abspath(expand_home(path))
     if base_dir == DEFAULT_BASE_DIR:
         info("persidict.file", "no base_dir was given, so the items are in %s", path)
     # An unpickled handle touches no file: its first operation fails instead.

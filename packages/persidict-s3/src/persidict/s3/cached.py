@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from botocore.config import Config
 
 from persidict.core._codecs.signing import SigningKey, SigningKeys
+from persidict.core.home_paths import expand_home
 from persidict.core.key_components import replace_unsafe_chars
 from persidict.core.results import ValueType
 from persidict.file import FileDirDict
@@ -123,7 +124,7 @@ class S3Dict(ForwardingDict[ValueType]):
         self.anonymous = self._basic.anonymous
         self.object_tags = self._basic.object_tags
         self.max_inflated_bytes = max_inflated_bytes
-        self.base_dir = os.path.abspath(os.path.expanduser(base_dir))
+        self.base_dir = os.path.abspath(expand_home(os.fspath(base_dir)))
         self.digest_len = digest_len
         self.max_cached_items = max_cached_items
         self.max_cached_bytes = max_cached_bytes

@@ -12,6 +12,7 @@ from persidict.core import _facade
 from persidict.core._codecs.registry import intended_format, stores_text
 from persidict.core._opening.class_names import class_named
 from persidict.core.base import PersiDict
+from persidict.core.home_paths import expand_home
 from persidict.core.parameters import constructor_parameters, did_you_mean, unknown_parameter
 from persidict.core.redaction import names_user, shown
 
@@ -92,7 +93,7 @@ def address_of(target: str | os.PathLike[str], *, windows: bool) -> Address:
         path, _, query = target.partition("?")
         if not path:
             raise ValueError("the path of a store must not be empty")
-        return Address("FileDirDict", {"base_dir": os.path.expanduser(path)}, _split(query))
+        return Address("FileDirDict", {"base_dir": expand_home(path)}, _split(query))
     scheme = match[1].lower()
     rest, _, query = target[match.end() :].partition("?")
     if "#" in rest + query:
