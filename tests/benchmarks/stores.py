@@ -120,7 +120,9 @@ class Minimum:
         return next(self._keys("main"), None) is not None
 
     def subdicts(self) -> object:
-        return {e.name: f"nested/{e.name}" for e in self._entries("nested") if e.is_dir()}
+        # A directory without items begins no key.
+        inside = (e.name for e in self._entries("nested") if e.is_dir() and _has_entries(e.path))
+        return {name: f"nested/{name}" for name in inside}
 
     def get_subdict(self, key: str) -> str:
         return f"{self.directory}/{key}"
@@ -391,6 +393,11 @@ class Sqlitedict(PeerStore):
     def set_durable(self, key: str) -> None:
         self.durable[key] = SMALL
         self.durable.commit()
+
+
+def _has_entries(directory: str) -> bool:
+    with os.scandir(directory) as entries:
+        return next(entries, None) is not None
 
 
 def _create(path: str, data: bytes) -> None:
