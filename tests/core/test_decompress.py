@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pickle
 import random
 import tracemalloc
 import zlib
@@ -123,8 +124,7 @@ def test_a_dict_reads_its_own_values_under_its_bound(lz4):
 
 def test_frames_one_after_the_other_are_one_value(lz4):
     d = MemoryBlobs()
-    d["k"] = LINES
-    data = lz4.decompress(d.stored[K])
+    data = pickle.dumps(LINES)  # as other programs write it
     for at in (1, 100, len(data) - 3):
         d.stored[K] = lz4.compress(data[:at]) + lz4.compress(b"") + lz4.compress(data[at:])
         assert d["k"] == LINES
@@ -145,7 +145,7 @@ def test_cut_frames(lz4):
         d.stored[K] = whole[:length]
         with pytest.raises(DecodingError):
             d["k"]
-    for rest in (b"x", b"\0" * 20, whole[:10], b"\x04\x22\x4d\x18"):
+    for rest in (b"x", b"\0" * 20, whole[:10], whole[-5:], b"\x04\x22\x4d\x18"):
         d.stored[K] = whole + rest
         with pytest.raises(DecodingError):
             d["k"]
@@ -220,3 +220,48 @@ def test_what_only_looks_deflated_is_data():
     for text in ("abcd", "abc", "?é"):  # base64 of something else, and none at all
         d["k"] = ({"values": text},)
         assert d["k"] == ({"values": text},)
+
+
+def test_a_changed_byte_of_a_compressed_value_is_noticed_before_it_is_unpickled(lz4, monkeypatch):
+    d = MemoryBlobs()
+    d["k"] = [LINES, bytes(3 * MB)]
+    whole = d.stored[K]
+    monkeypatch.setattr("pickle.Unpickler", None)
+    monkeypatch.setattr("pickle.loads", None)
+    for position in (
+        *range(4, 40),
+        *range(40, len(whole), 101),
+        *range(len(whole) - 12, len(whole)),
+    ):
+        changed = bytearray(whole)
+        changed[position] ^= 1
+        d.stored[K] = bytes(changed)
+        with pytest.raises(
+            DecodingError, match=r"checksum|LZ4|damaged|cut|inflate|decompress"
+        ) as caught:
+            d["k"]
+        assert "NoneType" not in str(caught.value)
+
+
+def test_large_compressible_values_need_little_more_than_their_size(lz4, bounded):
+    numpy = pytest.importorskip("numpy")
+    value = {
+        "a": numpy.zeros(5 * MB // 8),
+        "b": bytes(5 * MB),
+        "c": bytearray(3 * MB),
+        "d": "x" * MB,
+    }
+    d = MemoryBlobs()
+    d["k"] = value
+    again = bounded(lambda: d["k"], 16 * MB)
+    numpy.testing.assert_array_equal(again.pop("a"), value.pop("a"))
+    assert again == value
+    again["c"][0] = 1
+    assert d["k"]["a"].flags.writeable
+
+
+def test_old_pickle_protocols_in_frames(lz4):
+    for protocol in range(6):
+        data = lz4.compress(pickle.dumps(LINES, protocol), store_size=True)
+        d = MemoryBlobs(stored={K: data})
+        assert d["k"] == LINES

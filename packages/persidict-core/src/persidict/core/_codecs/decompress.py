@@ -20,27 +20,24 @@ def decompress(frames: bytes, limit: int | None) -> bytes:
 
     The size that a frame declares is only a hint.
     """
-    try:
-        import lz4.frame
-    except ImportError as error:
-        raise missing_package("lz4", "reading this compressed value") from error
-    declared = lz4.frame.get_frame_info(frames)["content_size"]
+    lz4 = lz4_frame("reading this compressed value")
+    declared = lz4.get_frame_info(frames)["content_size"]
     if limit is not None and declared > limit:
-        raise _too_much(limit)
+        raise too_much(limit)
     at_once = max(_STEP, min(declared, _LZ4_RATIO * len(frames)))
-    context = lz4.frame.create_decompression_context()
+    context = lz4.create_decompression_context()
     pieces: list[bytes] = []
     total = 0
     rest, is_complete = memoryview(frames), False
     while rest:
         if limit is not None:
             at_once = min(at_once, limit - total + 1)
-        piece, used, is_complete = lz4.frame.decompress_chunk(context, rest, max_length=at_once)
+        piece, used, is_complete = lz4.decompress_chunk(context, rest, max_length=at_once)
         if not (piece or used):
             raise ValueError("the LZ4 frame is damaged")
         total += len(piece)
         if limit is not None and total > limit:
-            raise _too_much(limit)
+            raise too_much(limit)
         if piece:
             pieces.append(piece)
         rest = rest[used:]
@@ -69,7 +66,7 @@ def validate_arrays(flat: Any, limit: int | None) -> None:
             if isinstance(values, str):
                 total += _decompressed_size(values, limit - total)
                 if total > limit:
-                    raise _too_much(limit)
+                    raise too_much(limit)
 
 
 def _decompressed_size(text: str, limit: int) -> int:
@@ -89,7 +86,21 @@ def _decompressed_size(text: str, limit: int) -> int:
     return size
 
 
-def _too_much(limit: int) -> ValueError:
+def lz4_frame(purpose: str) -> Any:
+    """Import the package lz4.
+
+    Raises:
+        ImportError: It is not installed; the message says that `purpose` needs it.
+    """
+    try:
+        import lz4.frame
+    except ImportError as error:
+        raise missing_package("lz4", purpose) from error
+    return lz4.frame
+
+
+def too_much(limit: int | None) -> ValueError:
+    """Return the error for a value that exceeds the limit."""
     return ValueError(
         f"it would decompress to more than max_inflated_bytes={limit}; if you trust it, open the "
         "dict with a larger max_inflated_bytes (None: no bound)"

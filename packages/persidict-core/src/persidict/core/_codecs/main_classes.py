@@ -14,6 +14,8 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
+from persidict.core._codecs.lz4_frames import FrameReader
+
 MAIN_MODULES = ("__mp_main__", "__main__")
 """The names of the main module; in a spawned worker it has the first one too."""
 
@@ -22,6 +24,7 @@ _START = _PROTOCOL + b"X"  # BINUNICODE; a pickle without this header has a fram
 _PREFIX = b"persidict script "
 _POP = b"0"
 _LENGTH_END = len(_START) + 4
+_LONGEST_HEADER = 1 << 16
 
 
 def script_header() -> bytes:
@@ -35,12 +38,25 @@ def script_header() -> bytes:
 
 def load(data: bytes) -> Any:
     """Unpickle, with the classes of this script where it wrote the pickle itself."""
-    if data.startswith(_START) and data.startswith(_PREFIX, _LENGTH_END):
-        length = int.from_bytes(data[len(_START) : _LENGTH_END], "little")
-        script = os.fsdecode(data[_LENGTH_END + len(_PREFIX) : _LENGTH_END + length])
-        if script == _script():
-            return _MainUnpickler(BytesIO(data)).load()
+    if data.startswith(_START) and _is_of_this_script(data):
+        return _MainUnpickler(BytesIO(data)).load()
     return pickle.loads(data)
+
+
+def load_from(file: FrameReader) -> Any:
+    """Do the same with a pickle that is decompressed while it is read."""
+    head = bytes(file.head()[:_LONGEST_HEADER])
+    unpickler = _MainUnpickler if _is_of_this_script(head) else pickle.Unpickler
+    return unpickler(file).load()
+
+
+def _is_of_this_script(data: bytes) -> bool:
+    """Return whether a pickle starts with the header of the script that runs here."""
+    if not (data.startswith(_START) and data.startswith(_PREFIX, _LENGTH_END)):
+        return False
+    length = int.from_bytes(data[len(_START) : _LENGTH_END], "little")
+    script = os.fsdecode(data[_LENGTH_END + len(_PREFIX) : _LENGTH_END + length])
+    return script == _script()
 
 
 def _script() -> str | None:

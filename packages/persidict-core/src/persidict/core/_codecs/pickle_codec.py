@@ -13,20 +13,21 @@ from typing import Any
 from persidict.core._codecs.base import missing_package
 from persidict.core._codecs.crc import trailer, verify, with_trailer
 from persidict.core._codecs.decompress import LZ4_MAGIC, decompress
-from persidict.core._codecs.main_classes import load
+from persidict.core._codecs.lz4_frames import FrameReader, compress, is_sealed
+from persidict.core._codecs.main_classes import load, load_from
 from persidict.core._codecs.pickling import pickled
 
 _PICKLE_MAGIC = b"\x80"
 _MARK = b"\0persidict"
 # The same where a checksum stands before it.
 _CHECKED_MARK = b"\1persidict"
+# The same where a checksum stands behind the compressed data.
+_SEALED_MARK = b"\2persidict"
 _JOBLIB_ARRAY = b"NumpyArrayWrapper"
 # Below a disk block, compression gains nothing.
 _MIN_COMPRESSED = 4096
 # A pickle of this size is below it with all that follows.
 _SMALL = _MIN_COMPRESSED - 64
-_SAMPLE = 16384
-_WORTHWHILE = 0.9
 # The pickler hands over frames of hardly more than 128 KiB, but for huge integers, and each
 # larger string as a piece of its own, in which no class can be named.
 _LARGEST_FRAME = 1 << 18
@@ -51,7 +52,7 @@ class PickleCodec:
         pieces.append(nonce)
         size = sum(map(len, pieces)) + len(_MARK)
         if size >= _MIN_COMPRESSED and (self._limit is None or size <= self._limit):
-            frame = _compressed([*pieces, _MARK], size)
+            frame = compress([*pieces, _SEALED_MARK], size)
             if frame is not None:
                 return [frame]
         pieces.append(trailer(pieces, _is_string) + _CHECKED_MARK)
@@ -59,8 +60,12 @@ class PickleCodec:
 
     def decode(self, data: bytes) -> Any:
         """Unpickle: ours, joblib's, compressed or not, told apart by their bytes."""
+        if data.startswith(LZ4_MAGIC) and is_sealed(data):
+            return load_from(FrameReader(data, self._limit))
         if data.startswith(LZ4_MAGIC):
             data = decompress(data, self._limit)
+            if data.endswith(_SEALED_MARK):
+                raise EOFError("it is cut short: its checksum is missing")
         elif data.endswith(_CHECKED_MARK):
             verify(memoryview(data)[: -len(_CHECKED_MARK)])
             return load(data)
@@ -73,36 +78,6 @@ class PickleCodec:
 def _is_string(piece: bytes) -> bool:
     """Tell whether a piece is the inside of a large string."""
     return len(piece) > _LARGEST_FRAME and not piece.startswith(_FRAME)
-
-
-def _compressed(pieces: list[bytes], size: int) -> bytes | None:
-    """Return an LZ4 frame of the data, None if that is not smaller."""
-    try:
-        import lz4.frame
-    except ImportError:
-        return None  # readable all the same
-    if size > 4 * _SAMPLE:
-        sample = _sample(pieces, size)
-        if len(lz4.frame.compress(sample)) > _WORTHWHILE * len(sample):
-            return None
-    # LZ4 itself notices no flipped bit in a literal: only the checksum does.
-    frame: bytes = lz4.frame.compress(b"".join(pieces), content_checksum=True, store_size=True)
-    return frame if len(frame) < size else None
-
-
-def _sample(pieces: list[bytes], size: int) -> bytes:
-    """Return parts of the beginning, the middle and the end."""
-    sample = b""
-    for start in (0, (size - _SAMPLE) // 2, size - _SAMPLE):
-        position = 0
-        wanted = _SAMPLE
-        for piece in pieces:
-            first = max(0, start - position)
-            cut = piece[first : first + wanted]
-            sample += cut
-            wanted -= len(cut)
-            position += len(piece)
-    return sample
 
 
 def _load_with_joblib(data: bytes) -> Any:
