@@ -80,7 +80,7 @@ class BlobDict(PersiDict[ValueType]):
     @abstractmethod
     def _get(
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
-    ) -> tuple[bytes | None, StatLike]:
+    ) -> tuple[bytes | memoryview | None, StatLike]:
         """Return bytes and stat of one version, no bytes if its ETag is `known`; ``KeyError``."""
 
     @abstractmethod
@@ -130,13 +130,13 @@ class BlobDict(PersiDict[ValueType]):
             pieces.insert(0, self._signing.header(key, self.serialization_format, pieces))
         return pieces
 
-    def _decoded(self, key: NonEmptySafeStrTuple, data: bytes) -> ValueType:
+    def _decoded(self, key: NonEmptySafeStrTuple, data: bytes | memoryview) -> ValueType:
         try:
             if self._signing is not None:
                 data = self._signing.verified(key, self.serialization_format, data)
             else:
                 validate_unsigned(data)
-            return self._codec.decode(data)  # type: ignore[no-any-return]  # as it was stored
+            return self._codec.decode(data)  # type: ignore[no-any-return,arg-type]  # a map if taken
         # Also a MemoryError: damaged bytes can ask for any amount of memory.
         except Exception as error:
             raise DecodingError(

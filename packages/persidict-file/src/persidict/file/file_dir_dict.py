@@ -126,6 +126,8 @@ class FileDirDict(BlobDict[ValueType]):
         validate_format_length(serialization_format)
         validate_digest_len(digest_len)
         validate_dir_mode(dir_mode)
+        # A signature is verified by reading everything, so a map would gain nothing.
+        self._takes_maps = self._codec.takes_maps and signing_key is None
         self._root = validated_root(base_dir)
         self.digest_len = digest_len
         self.durable = bool(durable)
@@ -159,17 +161,17 @@ class FileDirDict(BlobDict[ValueType]):
 
     def _get(
         self, key: NonEmptySafeStrTuple, known: ETagValue | None
-    ) -> tuple[bytes | None, FileStat]:
+    ) -> tuple[bytes | memoryview | None, FileStat]:
         path = self._start + self._layout.file(key)
         try:
-            return read_version(path, known)
+            return read_version(path, known, self._takes_maps)
         except OSError as error:
             if error.errno == errno.ENOENT:
                 if not self._misses.is_over:
                     self._misses.found_nothing(self)
                 raise KeyError(key) from error
             try:
-                return read_again(path, known, error)
+                return read_again(path, known, self._takes_maps, error)
             except OSError as final:
                 raise self._missing_or_failure("read", key, final) from final
 
@@ -182,7 +184,7 @@ class FileDirDict(BlobDict[ValueType]):
         for key, listed in wanted:
             path = listed.path if isinstance(listed, EntryStat) else self._where(key)
             try:
-                data, found = read_version(path, None)
+                data, found = read_version(path, None, self._takes_maps)
             except OSError:
                 try:
                     data, found = self._get(key, None)  # says what is wrong

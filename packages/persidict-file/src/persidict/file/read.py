@@ -21,8 +21,15 @@ _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 _MAX_STALE = 10
 
 
-def read_version(path: str, known: ETagValue | None) -> tuple[bytes | None, FileStat]:
+def read_version(
+    path: str, known: ETagValue | None, as_map: bool
+) -> tuple[bytes | memoryview | None, FileStat]:
     """Return the content of a file and its stat, no content if its ETag is `known`.
+
+    Args:
+        path: The file.
+        known: An ETag.
+        as_map: Return a read-only memory map of the file.
 
     Raises:
         OSError: It can't be read; see `is_absent`.
@@ -38,6 +45,8 @@ def read_version(path: str, known: ETagValue | None) -> tuple[bytes | None, File
             if known is not None and found.etag == known:
                 return None, found
             size = info.st_size
+            if as_map:
+                return _mapped(opened[0], size), found
             data = os.read(opened[0], size + 1)
             if len(data) != size:
                 data = _read_on(opened[0], data)
@@ -51,7 +60,9 @@ def read_version(path: str, known: ETagValue | None) -> tuple[bytes | None, File
             os.close(opened[0])
 
 
-def read_again(path: str, known: ETagValue | None, error: OSError) -> tuple[bytes | None, FileStat]:
+def read_again(
+    path: str, known: ETagValue | None, as_map: bool, error: OSError
+) -> tuple[bytes | memoryview | None, FileStat]:
     """Read a file that a network file system has replaced since its name was looked up.
 
     Raises:
@@ -61,7 +72,7 @@ def read_again(path: str, known: ETagValue | None, error: OSError) -> tuple[byte
         if error.errno != errno.ESTALE:
             break
         try:
-            return read_version(path, known)
+            return read_version(path, known, as_map)
         except OSError as another:
             error = another
     raise error
@@ -78,6 +89,15 @@ def is_absent(path: str, error: OSError) -> bool:
         return not stat.S_ISREG(os.stat(path).st_mode)
     except OSError:
         return False
+
+
+def _mapped(descriptor: int, size: int) -> bytes | memoryview:
+    """Map a file, which stays as it is when another one takes its name."""
+    if size == 0:
+        return b""  # nothing that could be mapped
+    import mmap
+
+    return memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
 
 
 def _read_on(descriptor: int, data: bytes) -> bytes:

@@ -80,7 +80,7 @@ class ByteEntries(CacheEntries[ValueType]):
         found = self.counted.attempt(self._cache._get, key, None)
         if found is None or found[0] is None:
             return None
-        length, separator, rest = found[0].partition(b":")
+        length, separator, rest = bytes(found[0]).partition(b":")
         if not (separator and length.isdigit() and len(length) < 5):  # a sane ETag
             return None
         size = int(length)

@@ -15,7 +15,11 @@ class Codec(Protocol):
         """
 
     def decode(self, data: bytes) -> Any:
-        """Return the value."""
+        """Return the value; a codec that takes maps also gets memory maps here."""
+
+    @property
+    def takes_maps(self) -> bool:
+        """Whether stores of files pass memory maps to `decode`."""
 
 
 def missing_package(package: str, purpose: str) -> ImportError:

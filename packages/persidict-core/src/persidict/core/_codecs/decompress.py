@@ -7,8 +7,6 @@ import binascii
 import zlib
 from typing import Any
 
-from persidict.core._codecs.base import missing_package
-
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
 # The largest growth of an LZ4 block: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
 _LZ4_RATIO = 255
@@ -20,7 +18,7 @@ def decompress(frames: bytes, limit: int | None) -> bytes:
 
     The size that a frame declares is only a hint.
     """
-    lz4 = lz4_frame("reading this compressed value")
+    lz4 = lz4_decoder()
     declared = lz4.get_frame_info(frames)["content_size"]
     if limit is not None and declared > limit:
         raise too_much(limit)
@@ -86,16 +84,14 @@ def _decompressed_size(text: str, limit: int) -> int:
     return size
 
 
-def lz4_frame(purpose: str) -> Any:
-    """Import the package lz4.
-
-    Raises:
-        ImportError: It is not installed; the message says that `purpose` needs it.
-    """
+def lz4_decoder() -> Any:
+    """Return the package lz4, or the decoder in Python if it is not installed."""
     try:
         import lz4.frame
-    except ImportError as error:
-        raise missing_package("lz4", purpose) from error
+    except ImportError:
+        from persidict.core._codecs import lz4_decoder
+
+        return lz4_decoder
     return lz4.frame
 
 

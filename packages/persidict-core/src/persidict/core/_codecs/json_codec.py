@@ -29,6 +29,8 @@ class JsonCodec:
         max_inflated_bytes: The limit for compressed arrays.
     """
 
+    takes_maps = False
+
     def __init__(self, *, object_tags: bool = True, max_inflated_bytes: int | None = None) -> None:
         self._object_tags = object_tags
         self._limit = max_inflated_bytes

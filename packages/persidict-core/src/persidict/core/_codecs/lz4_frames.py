@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from persidict.core._codecs.decompress import lz4_frame, too_much
+from persidict.core._codecs.decompress import lz4_decoder, too_much
 
 _SAMPLE = 16384
 _WORTHWHILE = 0.9
@@ -24,7 +24,7 @@ _STEP = 1 << 18
 def compress(pieces: Sequence[bytes], size: int) -> bytes | None:
     """Return a sealed frame of data in pieces, or None if that would not be much smaller."""
     try:
-        lz4 = lz4_frame("")
+        import lz4.frame as lz4
     except ImportError:
         return None  # it can be stored as it is
     if size > 4 * _SAMPLE:
@@ -60,7 +60,7 @@ class FrameReader:
     """
 
     def __init__(self, data: bytes, limit: int | None) -> None:
-        lz4 = lz4_frame("reading this compressed value")
+        lz4 = lz4_decoder()
         frame = memoryview(data)[:-_SEAL_BYTES]
         if zlib.crc32(frame) != int.from_bytes(data[-4:], "little"):
             raise ValueError("it is damaged: its checksum does not match")

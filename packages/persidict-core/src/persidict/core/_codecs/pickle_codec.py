@@ -41,6 +41,8 @@ class PickleCodec:
         max_inflated_bytes: What a compressed value may inflate to.
     """
 
+    takes_maps = False
+
     def __init__(self, max_inflated_bytes: int | None = None) -> None:
         self._limit = max_inflated_bytes
 

@@ -26,7 +26,9 @@ _OTHER_NAMES = {
 _registered: dict[str, _RegisteredCodec] = {}
 
 
-def register_format(name: str, encode: Encoder, decode: Decoder) -> None:
+def register_format(
+    name: str, encode: Encoder, decode: Decoder, *, memory_map: bool = False
+) -> None:
     """Add a value format, usable as `serialization_format` of every dict.
 
     Each process registers the format before it opens such a store. ``decode(encode(value))``
@@ -38,6 +40,10 @@ def register_format(name: str, encode: Encoder, decode: Decoder) -> None:
         name: The format's name, which is also the extension of its files.
         encode: Turns a value into bytes.
         decode: Turns these bytes into the value again.
+        memory_map: Pass a read-only memory map of the file to `decode`, as a ``memoryview``, where
+            the store has files and the values are not signed; otherwise ``bytes``. The value may
+            keep a reference to it: replacing or deleting the item does not change it. (On Windows
+            the item can't be replaced while the map is open.)
 
     Raises:
         TypeError: The name is not a string, or the functions can't be called.
@@ -55,8 +61,9 @@ def register_format(name: str, encode: Encoder, decode: Decoder) -> None:
             raise TypeError(f"encode and decode must be functions, got {function!r:.100}")
     if name.lower() in _BUILT_IN:
         raise ValueError(f"{name!r} is a built-in format; choose another name")
-    known = _registered.setdefault(name, _RegisteredCodec(encode, decode))
-    if not (_is_same(encode, known.encoder) and _is_same(decode, known.decoder)):
+    known = _registered.setdefault(name, _RegisteredCodec(encode, decode, bool(memory_map)))
+    is_same = _is_same(encode, known.encoder) and _is_same(decode, known.decoder)
+    if not is_same or known.takes_maps != memory_map:
         raise ValueError(f"the format {name!r} is already registered with other functions")
 
 
@@ -113,6 +120,7 @@ class _RegisteredCodec(NamedTuple):
 
     encoder: Encoder
     decoder: Decoder
+    takes_maps: bool
 
     def encode(self, value: Any, nonce: bytes) -> list[bytes]:
         data = self.encoder(value)

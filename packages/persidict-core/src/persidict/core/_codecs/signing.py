@@ -72,7 +72,9 @@ class SigningKeys(StaysBehind):
         context = self._context(key, serialization_format)
         return _MAGIC + _mac(self._keys[0], (context, *pieces))
 
-    def verified(self, key: Sequence[str], serialization_format: str, data: bytes) -> bytes:
+    def verified(
+        self, key: Sequence[str], serialization_format: str, data: bytes | memoryview
+    ) -> bytes:
         """Return the payload of a signed item, or raise `SignatureError`."""
         if not is_signed(data):
             raise SignatureError(
@@ -126,14 +128,14 @@ SigningKey: TypeAlias = bytes | Sequence[bytes] | SigningKeys
 """The types that `signing_key` accepts."""
 
 
-def is_signed(data: bytes) -> bool:
+def is_signed(data: bytes | memoryview) -> bool:
     """Return whether stored bytes have a complete header."""
-    return data.startswith(_MAGIC) and len(data) >= _HEADER_BYTES
+    return data[: len(_MAGIC)] == _MAGIC and len(data) >= _HEADER_BYTES
 
 
-def validate_unsigned(data: bytes) -> None:
+def validate_unsigned(data: bytes | memoryview) -> None:
     """Raise `SignatureError` for signed bytes in a dict without keys."""
-    if data.startswith(_MAGIC):
+    if data[: len(_MAGIC)] == _MAGIC:
         raise SignatureError("it is signed; open the dict with the signing_key of the store")
 
 

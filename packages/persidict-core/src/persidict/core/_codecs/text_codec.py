@@ -8,6 +8,8 @@ from typing import Any
 class TextCodec:
     """Plain UTF-8. It has no room for a nonce: equal texts are equal bytes."""
 
+    takes_maps = False
+
     def __init__(self, text_class: type[str]) -> None:
         self._class = text_class
 
