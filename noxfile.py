@@ -18,7 +18,8 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
 # What an environment holds after `pip install <distribution>`, itself apart: everything that its
 # users get and therefore have to trust. Whatever else turns up fails the `alone` session.
-CODECS = {"cloudpickle", "jsonpickle", "lz4", "orjson"}
+CODECS = {"cloudpickle", "jsonpickle"}
+FAST = {"lz4", "orjson"}
 BOTO3 = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
 CONTENTS = {
     "persidict-core": set(),
@@ -27,7 +28,7 @@ CONTENTS = {
     "persidict-s3": {"persidict-core", "persidict-file", "persidict-wrappers"} | CODECS | BOTO3,
 }
 CONTENTS["persidict-adapters"] = {"persidict-core"}
-CONTENTS["persidict"] = CONTENTS["persidict-s3"] | {"persidict-s3"}
+CONTENTS["persidict"] = CONTENTS["persidict-s3"] | {"persidict-s3"} | FAST
 
 # What a distribution's own tests can't do without, beyond the test-base group.
 ALONE_NEEDS = {"persidict-s3": ["moto[server]>=5.1.21"]}

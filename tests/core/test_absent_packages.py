@@ -48,7 +48,6 @@ assert json.encode({"a": 1}, b"")[0].startswith(b'{\\n  "a": 1')
         ("json.encode((1, 2), b'')", "jsonpickle"),
         ("json.decode(b'{\"py/tuple\": [1]}')", "jsonpickle"),
         ("pkl.encode(lambda: 1, b'')", "cloudpickle"),
-        ("pkl.decode(bytes.fromhex('04224d18') + b'x')", "lz4"),
         ("pkl.decode(b'\\x80\\x05 NumpyArrayWrapper')", "joblib"),
     ],
 )
@@ -98,3 +97,59 @@ print(answer.twice(), half(3), minus(4))
         str(path),
     )
     assert said == "42 1.5 -4"
+
+
+@pytest.mark.skipif(find_spec("lz4") is None, reason="needs lz4")
+def test_compressed_values_are_read_without_lz4(tmp_path):
+    """Those of this version, of earlier ones, and of the published package."""
+    import pickle
+
+    import lz4.frame
+
+    from persidict.core._codecs.registry import codec_for
+
+    value = [bytes(300_000), [f"line {n}" for n in range(5000)], "é" * 70_000, list(range(9000))]
+    plain = pickle.dumps(value)
+    forms = [
+        b"".join(codec_for("pkl", None).encode(value, b"nonce")),
+        lz4.frame.compress(plain, content_checksum=True, store_size=True),
+        lz4.frame.compress(plain, block_linked=False, block_checksum=True, block_size=7),
+        lz4.frame.compress(plain[:1000]) + lz4.frame.compress(plain[1000:]),
+    ]
+    for number, data in enumerate(forms):
+        path = tmp_path / str(number)
+        path.write_bytes(data)
+        run(
+            BLOCKED
+            + """
+value = [bytes(300_000), [f"line {n}" for n in range(5000)], "é" * 70_000, list(range(9000))]
+with open(sys.argv[1], "rb") as file:
+    data = file.read()
+assert pkl.decode(data) == value
+for damaged in (data[:-1], data[:5], data[:3] + b"x" + data[4:], data[: len(data) // 2]):
+    try:
+        pkl.decode(damaged)
+    except Exception:
+        continue
+    raise SystemExit("read")
+""",
+            str(path),
+        )
+
+
+def test_a_bomb_is_refused_without_lz4():
+    run(
+        BLOCKED
+        + """
+from persidict.core._codecs.pickle_codec import PickleCodec
+header = bytes.fromhex("04224d18607000")
+block = bytes.fromhex("1f780100" + "ff" * 200_000 + "00")
+bomb = header + len(block).to_bytes(4, "little") + block + bytes(4)
+try:
+    PickleCodec(1 << 20).decode(bomb)
+except ValueError as error:
+    assert "damaged" in str(error) or "max_inflated_bytes" in str(error), error
+else:
+    raise SystemExit("read")
+"""
+    )
