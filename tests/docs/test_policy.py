@@ -10,6 +10,10 @@ SOURCES = ROOT / "packages" / "persidict-s3" / "src" / "persidict" / "s3"
 
 # By AWS's "Actions, resources, and condition keys for Amazon S3".
 PERMISSION = {
+    "abort_multipart_upload": "s3:AbortMultipartUpload",
+    "complete_multipart_upload": "s3:PutObject",
+    "create_multipart_upload": "s3:PutObject",
+    "upload_part": "s3:PutObject",
     "create_bucket": "s3:CreateBucket",
     "delete_object": "s3:DeleteObject",
     "delete_objects": "s3:DeleteObject",
@@ -23,7 +27,9 @@ ON_BUCKETS = {"s3:ListBucket"}
 
 
 def requests_made():
-    calls = re.compile(r"\b_?client\.((?:create|delete|get|head|list|put)_[a-z_0-9]+)\b")
+    calls = re.compile(
+        r"\b_?client\.((?:abort|complete|create|delete|get|head|list|put|upload)_[a-z_0-9]+)\b"
+    )
     return {
         name
         for path in SOURCES.glob("*.py")
