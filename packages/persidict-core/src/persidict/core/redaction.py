@@ -7,21 +7,23 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 _HIDDEN = "***"
+# Patterns are compiled when they are first used: importing persidict should be quick.
 # The user's part of a URL. A secret may have slashes in it; a port is none.
-_USER = re.compile(
+_USER = (
     r"(?<=//)[^\s/?#@:'\"]*:(?!\d+[/?#])[^\s@'\"]*@"
     r"|(?<=//)[^\s/?#@'\"]+@"
     r"|(?:^|(?<=[\s'\"=(]))[^\s/@:'\"\\]+:(?![/\\])[^\s@'\"]+@"
 )
-_NAMED = re.compile(
-    r"((?:secret|passw(?:or)?d|token|signature|credential|access[-_]?key)[^\s=&:'\"]*['\"]?\s*[=:]\s*['\"]?)"
-    r"[^\s&'\",)]+",
-    re.IGNORECASE,
+_NAMED = (
+    r"((?i:secret|passw(?:or)?d|token|signature|credential|access[-_]?key)"
+    r"[^\s=&:'\"]*['\"]?\s*[=:]\s*['\"]?)"
+    r"[^\s&'\",)]+"
 )
-_AWS_KEY_ID = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}(:\S*)?")
+_AWS_KEY_ID = r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}(:\S*)?"
 # A secret of AWS; only looked for where no path is expected.
-_SECRET = re.compile(
-    r"(?<![A-Za-z0-9/+])(?=[^\s'\"]*[A-Z])(?=[^\s'\"]*[a-z])(?=[^\s'\"]*\d)[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"
+_SECRET = (
+    r"(?<![A-Za-z0-9/+])(?=[^\s'\"]*[A-Z])(?=[^\s'\"]*[a-z])(?=[^\s'\"]*\d)"
+    r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"
 )
 
 
@@ -32,14 +34,14 @@ def redacted(text: str) -> str:
         >>> redacted("can't open https://alice:secret@host/data?token=abc")
         "can't open https://***@host/data?token=***"
     """
-    text = _USER.sub(f"{_HIDDEN}@", text)
-    text = _AWS_KEY_ID.sub(_HIDDEN, text)
-    return _NAMED.sub(rf"\g<1>{_HIDDEN}", text)
+    text = re.sub(_USER, f"{_HIDDEN}@", text)
+    text = re.sub(_AWS_KEY_ID, _HIDDEN, text)
+    return re.sub(_NAMED, rf"\g<1>{_HIDDEN}", text)
 
 
 def names_user(text: str) -> bool:
     """Tell whether a text is a URL or an address with a user, and so perhaps with a password."""
-    return _USER.search(text) is not None
+    return re.search(_USER, text) is not None
 
 
 def has_credentials(text: str) -> bool:
@@ -62,7 +64,7 @@ def shown_params(params: Mapping[str, Any], secret: Container[str] = ()) -> list
 
 def shown(value: Any) -> str:
     """Return the start of a value's repr, for messages, without credentials."""
-    return _SECRET.sub(_HIDDEN, redacted(repr(value)))[:100]
+    return re.sub(_SECRET, _HIDDEN, redacted(repr(value)))[:100]
 
 
 def _shown_param(value: Any) -> str:
