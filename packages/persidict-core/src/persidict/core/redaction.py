@@ -21,7 +21,7 @@ _NAMED = (
 )
 _AWS_KEY_ID = r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,}(:\S*)?"
 # A secret of AWS; only looked for where no path is expected.
-_SECRET = (
+_FORTY_CHARACTERS = (
     r"(?<![A-Za-z0-9/+])(?=[^\s'\"]*[A-Z])(?=[^\s'\"]*[a-z])(?=[^\s'\"]*\d)"
     r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"
 )
@@ -64,7 +64,7 @@ def shown_params(params: Mapping[str, Any], secret: Container[str] = ()) -> list
 
 def shown(value: Any) -> str:
     """Return the start of a value's repr, for messages, without credentials."""
-    return re.sub(_SECRET, _HIDDEN, redacted(repr(value)))[:100]
+    return re.sub(_FORTY_CHARACTERS, _HIDDEN, redacted(repr(value)))[:100]
 
 
 def _shown_param(value: Any) -> str:
