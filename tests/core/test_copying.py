@@ -350,8 +350,8 @@ class Slow(Timed):
         if self.meanwhile and (act := self.meanwhile.pop(0)) is not None:
             act()
         stat = super()._store(key, value, expected)
-        copied, stat = self._items[key]
-        self._items[key] = copied, stat._replace(timestamp=1000.0)
+        item = self._items[key]
+        self._items[key] = item._replace(stat=stat._replace(timestamp=1000.0))
         return stat
 
 
