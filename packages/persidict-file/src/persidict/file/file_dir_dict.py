@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 from persidict.core._codecs.signing import SigningKey
 from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
@@ -19,7 +19,7 @@ from persidict.core.flags import (
     AnyETagFlag,
     ItemNotAvailableFlag,
 )
-from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, shown_key, trusted_keys
+from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
 from persidict.core.other_layouts import MissNotice, with_format
 from persidict.core.results import ETagValue, ValueType
 from persidict.file.batches import Encoded, batches, write_batch
@@ -30,6 +30,7 @@ from persidict.file.held import holding
 from persidict.file.parameters import (
     DEFAULT_BASE_DIR,
     MAX_PATH,
+    refuse_path,
     validate_digest_len,
     validate_dir_mode,
     validate_format_length,
@@ -58,12 +59,10 @@ class FileDirDict(BlobDict[ValueType]):
             you trust), ``"json"``, or any other safe name for plain text.
         append_only: Refuse every change and deletion of an existing item.
         digest_len: Characters of its digest that follow each component, 0 to 26. With 0, keys
-            that differ only in case collide on file systems without case, and files that other
-            programs create may pass for items.
+            that differ only in case may collide, and copies of files may pass for items.
         base_class_for_values: Refuse values that are not instances of this class.
-        durable: Flush file and directory to the disk before a write or deletion returns, so
-            that it survives a power loss. False is several times faster, and as safe against
-            the death of processes.
+        durable: Flush to the disk before a write or deletion returns, so that it survives a
+            power loss. False is several times faster, and as safe if a process dies.
         dir_mode: Permission bits of new directories, whatever the umask is; new files get those
             of them that make sense for files. The default makes new stores private to the user.
         signing_key: A secret of at least 16 bytes, or several: every value is signed with the
@@ -80,11 +79,8 @@ class FileDirDict(BlobDict[ValueType]):
         BackendError: From any operation: the file system refused; ``__cause__`` says why.
 
     Notes:
-        Foreign files in `base_dir` are ignored and never touched.
-
-        A signal handler or a finalizer may use the store at any time. It gets a `BackendError` if
-        it interrupts, in the same thread, the very moment at which an item of the same directory
-        changes.
+        Foreign files in `base_dir` are ignored and never touched. Signal handlers and finalizers
+        may use the store.
 
     Example:
         >>> import tempfile
@@ -136,7 +132,6 @@ class FileDirDict(BlobDict[ValueType]):
         self._start = self._root.rstrip(os.sep)
         self._max_path = MAX_PATH - len(os.fsencode(self._start))
         self._layout = Layout(serialization_format, min(digest_len, _MAX_DIGEST_LEN))
-        # Shared by all sub-dicts, as is the next.
         self._misses = MissNotice()
         self._folder = Folder(self._root, DirectoryMaker(dir_mode, durable=self.durable))
 
@@ -150,9 +145,7 @@ class FileDirDict(BlobDict[ValueType]):
         try:
             info = os.stat(path)
         except OSError as error:
-            if error.errno == errno.ENOENT:
-                if not self._misses.is_over:
-                    self._misses.found_nothing(self)
+            if error.errno == errno.ENOENT and self._misses.is_over:
                 raise KeyError(key) from error
             raise self._missing_or_failure("look up", key, error) from error
         if not stat.S_ISREG(info.st_mode):
@@ -166,9 +159,7 @@ class FileDirDict(BlobDict[ValueType]):
         try:
             return read_version(path, known, self._takes_maps)
         except OSError as error:
-            if error.errno == errno.ENOENT:
-                if not self._misses.is_over:
-                    self._misses.found_nothing(self)
+            if error.errno == errno.ENOENT and self._misses.is_over:
                 raise KeyError(key) from error
             try:
                 return read_again(path, known, self._takes_maps, error)
@@ -193,14 +184,11 @@ class FileDirDict(BlobDict[ValueType]):
             yield key, self._decoded(key, data), found  # type: ignore[arg-type]  # nothing is known
 
     def _put(self, key: NonEmptySafeStrTuple, data: Pieces, expected: Expected) -> FileStat:
-        path = self._layout.file(key)
-        if len(path) > self._max_path:
-            self._refuse_path(key)
+        names = self._names_to_write(key)
         try:
             if expected is not ANY_ETAG:
-                look_first(self._start + path, expected)
+                look_first(self._where(key), expected)
             pieces = data if isinstance(data, list) else (data,)
-            names = path.split(os.sep)[1:]
             return holding(partial(write, names, pieces, expected, self._folder, self.durable))
         except OSError as error:
             raise self._failure("write", key, error) from error
@@ -272,13 +260,10 @@ class FileDirDict(BlobDict[ValueType]):
         self._validate_mutable()
         try:
             erase_names(self._folder, self._listed_names(), durable=self.durable)
-        except OSError as error:
-            raise self._failure("delete", None, error) from error
-        try:
             for path in directories_below(self.base_dir, self._layout):
                 is_removed(self._folder, os.path.relpath(path, self._root).split(os.sep))
         except OSError as error:
-            raise self._failure("list", None, error) from error
+            raise self._failure("delete", None, error) from error
 
     def _listed_names(self) -> Iterator[tuple[list[str], list[str]]]:
         """Yield what `erase_names` takes, without computing it from the keys again."""
@@ -343,15 +328,8 @@ class FileDirDict(BlobDict[ValueType]):
     def _names_to_write(self, key: NonEmptySafeStrTuple) -> list[str]:
         path = self._layout.file(key)
         if len(path) > self._max_path:
-            self._refuse_path(key)
+            refuse_path(self._start + path, self._shown(key))
         return path.split(os.sep)[1:]
-
-    def _refuse_path(self, key: NonEmptySafeStrTuple) -> NoReturn:
-        size = len(os.fsencode(self._where(key)))
-        raise ValueError(
-            f"the path of {shown_key(self._shown(key))} has {size} bytes; "
-            f"the system allows {MAX_PATH}"
-        )
 
     def _missing_or_failure(
         self, operation: str, key: NonEmptySafeStrTuple, error: OSError

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 from persidict.core._opening.travel import is_arriving
 from persidict.core.home_paths import expand_home
+from persidict.core.keys import shown_key
 from persidict.core.log import info
 from persidict.file.paths import MAX_FORMAT_LENGTH
 from persidict.file.windows import unparsed
@@ -74,3 +77,9 @@ def _has_bytes(path: str) -> bool:
     except UnicodeEncodeError:
         return False  # the system can't be asked for it
     return True
+
+
+def refuse_path(path: str, key: Sequence[str]) -> NoReturn:
+    """Raise for the path of an item that is too long for the system."""
+    size = len(os.fsencode(path))
+    raise ValueError(f"the path of {shown_key(key)} has {size} bytes; the system allows {MAX_PATH}")
