@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError
 
 from persidict.core import BackendError
 from persidict.core.backend import ETagMismatch
-from persidict.s3 import BasicS3Dict, capabilities
+from persidict.s3 import BasicS3Dict
 from persidict.s3.boto_objects import seconds_of
+from persidict.s3.capabilities import forget_endpoint
 from persidict.s3.client import read_date
 from persidict.s3.conditional_requests import ConditionalRequests
 from persidict.s3.connection import Connection
@@ -23,11 +24,9 @@ UNKNOWN = ("501 Not Implemented", "NotImplemented")
 @pytest.fixture
 def unknown_server(moto, moto_place):
     """A server of which nothing is known yet."""
-    known = dict(capabilities._known)
-    capabilities._known.clear()
+    forget_endpoint(moto.url)
     yield BasicS3Dict(**moto_place)
-    capabilities._known.clear()
-    capabilities._known.update(known)
+    forget_endpoint(moto.url)
 
 
 def test_a_top_of_the_bucket_that_is_not_ours(unknown_server, moto, moto_place):
@@ -74,7 +73,7 @@ class Deserted:
     def delete(self, *_args, **_kwargs):
         raise self._refusal
 
-    def head(self, name):
+    def head(self, name, *, dated=False):
         raise KeyError(name)
 
 
@@ -173,7 +172,7 @@ class Rewritten:
     def __init__(self):
         self._etags = iter(['"1"', '"2"'])
 
-    def head(self, name):
+    def head(self, name, *, dated=False):
         etag = next(self._etags, None)
         if etag is None:
             raise KeyError(name)
