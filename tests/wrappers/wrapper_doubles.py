@@ -39,6 +39,14 @@ class Watched(LocalDict):
         self.note("scan")
         return super()._scan(prefix)
 
+    def _keys(self, prefix):
+        self.note("scan")
+        return super()._keys(prefix)
+
+    def _count(self, prefix):
+        self.note("scan")
+        return super()._count(prefix)
+
 
 def watched(calls, label="", **params):
     d = Watched(**params)

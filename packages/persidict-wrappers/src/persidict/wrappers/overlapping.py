@@ -57,7 +57,7 @@ class OverlappingMultiDict(StoreGroup):
             if name in self.__dict__ or hasattr(type(self), name):
                 raise ValueError(f"a format can't be named {name!r}, which is an attribute already")
             together = {**shared_subdicts_params, **params, "serialization_format": name}
-            self.__dict__[name] = dict_type(**together)
+            setattr(self, name, dict_type(**together))
             self.__dict__[name]._expect_other_layouts()
 
     def get_params(self) -> dict[str, Any]:
