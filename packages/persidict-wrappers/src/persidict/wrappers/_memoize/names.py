@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# While a spawned worker loads the script, only the first is the script.
-_MAIN = ("__mp_main__", "__main__")
+# A spawned worker loads the script under the second name.
+_MAIN = ("__main__", "__mp_main__")
 # The name of the script that sent functions to this process, whose own main module is another.
 _sender: list[str] = []
 
@@ -18,27 +18,32 @@ def importable_module(name: str) -> str:
     So a script's classes and functions have one name in the script, in its workers, and where
     the script is imported.
     """
-    return main_module() if name in _MAIN else name
+    return main_module(name) if name in _MAIN else name
 
 
-def main_module() -> str:
-    """Return the name of the script that this process runs or works for."""
-    if _sender:
-        return _sender[0]
-    for name in _MAIN:
-        main = sys.modules.get(name)
-        spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-        if spec is not None:
-            return str(spec.name)
-        if file:
-            return Path(file).stem
-    return "__main__"
+def main_module(name: str = "__main__") -> str:
+    """Return the name of the script that this process runs."""
+    main = sys.modules.get(name)
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    if spec is not None:
+        return str(spec.name)
+    return Path(file).stem if file else "__main__"
 
 
 def work_for(main: str) -> None:
     """Note the name of the script that a function of ``__main__`` came from."""
     if not _sender and main != main_module():
         _sender.append(main)
+
+
+def stable_module(named: Any) -> str:
+    """Return the module of a class or function, by a name that all processes know it by.
+
+    A worker process may have a class of the script that it works for, not of its own.
+    """
+    if _sender and named.__module__ in _MAIN and lookup(named) is None:
+        return _sender[0]
+    return importable_module(named.__module__)
 
 
 def lookup(named: Any) -> Any:

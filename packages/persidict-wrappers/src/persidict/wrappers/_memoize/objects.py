@@ -24,7 +24,7 @@ from persidict.wrappers._memoize.canonical import (
     feed_text,
     refuse,
 )
-from persidict.wrappers._memoize.names import importable_module, is_found, lookup
+from persidict.wrappers._memoize.names import is_found, lookup, stable_module
 
 _REFERENCES = (type, types.FunctionType, types.BuiltinFunctionType)
 _MUTABLE = (list, dict, set, bytearray)
@@ -173,4 +173,4 @@ def _feed_reference(update: Update, value: Any) -> None:
 
 
 def _feed_name(update: Update, named: Any) -> None:
-    feed_text(update, b"name", f"{importable_module(named.__module__)}:{named.__qualname__}")
+    feed_text(update, b"name", f"{stable_module(named)}:{named.__qualname__}")

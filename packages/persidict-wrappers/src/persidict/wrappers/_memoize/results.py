@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from persidict.core.base import PersiDict
 from persidict.core.errors import BackendError, DecodingError
-from persidict.core.flags import ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE
+from persidict.core.flags import ALWAYS_RETRIEVE, ANY_ETAG, ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE
 from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.core.results import ETagIfExists
 from persidict.wrappers._memoize.call_keys import CallKeys
@@ -120,13 +120,21 @@ class Results:
         """
         try:
             if replaces is ITEM_NOT_AVAILABLE:
-                return self.store.setdefault(key, value)
-            if not self.store.append_only:
+                outcome = self.store.setdefault_if(
+                    key,
+                    default_value=value,
+                    condition=ANY_ETAG,
+                    expected_etag=ITEM_NOT_AVAILABLE,
+                    retrieve_value=ALWAYS_RETRIEVE,
+                )
+            elif self.store.append_only:
+                return value
+            else:
                 outcome = self.store.set_item_if(
                     key, value=value, condition=ETAG_IS_THE_SAME, expected_etag=replaces
                 )
-                if outcome.new_value is not ITEM_NOT_AVAILABLE:
-                    return outcome.new_value
+            if outcome.new_value is not ITEM_NOT_AVAILABLE:
+                return outcome.new_value
         except BackendError as error:
             _LOG.warning("the result %r can't be kept: %r", key, error)
         return value
