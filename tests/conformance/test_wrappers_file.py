@@ -12,8 +12,6 @@ from persidict.core.testing import (
     ConditionalConformance,
     ReadingConformance,
 )
-from persidict.wrappers.byte_entries import ByteEntries
-from persidict.wrappers.revalidating_cache import RevalidatingCache
 
 pytestmark = [pytest.mark.wrappers, pytest.mark.file]
 
@@ -99,6 +97,9 @@ class TestEntriesWithTheirVersions(ReadingConformance, ChangingConformance, Cond
         open_files = partial(persidict.FileDirDict, durable=False)
 
         def make(*, append_only=False, **params):
+            from persidict.wrappers.byte_entries import ByteEntries
+            from persidict.wrappers.revalidating_cache import RevalidatingCache
+
             assert not append_only
             main = open_files(base_dir=tmp_path / "main", **params).get_subdict(request.param)
             cache = open_files(base_dir=tmp_path / "entries")
