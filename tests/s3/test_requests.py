@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.utils import parse_timestamp
 
-from persidict.core import ETAG_IS_THE_SAME, BackendError
+from persidict.core import ETAG_IS_THE_SAME, KEEP_CURRENT, BackendError
 from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.s3.client import read_date
 
@@ -325,3 +325,44 @@ def test_the_cache_may_be_bounded(moto_place, tmp_path):
     for bound in ({"max_cached_items": 3}, {"max_cached_bytes": 3}):
         with pytest.raises(ValueError, match="append-only"):
             S3Dict(base_dir=tmp_path, append_only=True, **bound, **moto_place)
+
+
+def test_changes_in_a_row_take_one_request_each(basic, spend):
+    def increment(number):
+        return number + 1
+
+    basic.transform_item("n", transformer=increment, default=0)
+    with spend(PUT=3):
+        for expected in (2, 3, 4):
+            assert basic.transform_item("n", transformer=increment).new_value == expected
+
+
+def test_a_change_by_others_is_never_lost(basic, moto_place):
+    other = BasicS3Dict(**moto_place)
+    seen = []
+
+    def append(values):
+        seen.append(list(values))
+        values.append(len(values))
+        return values
+
+    basic.transform_item("a", transformer=append, default=[])
+    other["a"] = ["other"]
+    assert basic.transform_item("a", transformer=append, n_retries=0).new_value == ["other", 1]
+    assert seen[-1] == ["other"]
+    del other["a"]
+    assert basic.transform_item("a", transformer=append, n_retries=0, default=[]).new_value == [0]
+
+
+def test_an_outdated_version_decides_nothing(basic, moto_place):
+    other = BasicS3Dict(**moto_place)
+    basic.transform_item("a", transformer=lambda _: 1)
+    other["a"] = 2
+    seen = []
+
+    def refuse_old(value):
+        seen.append(value)
+        return KEEP_CURRENT if value == 2 else 1 / 0
+
+    assert basic.transform_item("a", transformer=refuse_old).new_value == 2
+    assert seen[-1] == 2

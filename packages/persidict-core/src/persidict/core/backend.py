@@ -285,6 +285,13 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
             for name, mine in self.get_params().items()
         )
 
+    def _last_written(self, key: NonEmptySafeStrTuple) -> tuple[ValueType, ETagValue] | None:
+        """Return a version that this process wrote lately, if that spares reading a slow store.
+
+        It may be outdated: the caller must write under its ETag only, and read if that fails.
+        """
+        return None
+
     def _location(self) -> Location:
         """Return where the items of this (sub-)dict are.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from persidict.core.backend import Backend, ETagMismatch
 from persidict.core.conditions import holds
-from persidict.core.errors import ConcurrencyConflictError, MutationPolicyError
+from persidict.core.errors import BackendError, ConcurrencyConflictError, MutationPolicyError
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
     DELETE_CURRENT,
@@ -128,6 +128,9 @@ def transform(
     default: ValueType | ItemNotAvailableFlag,
 ) -> OperationResult[ValueType]:
     """Read, compute and write back until nobody else has written in between."""
+    changed = _transform_last_written(store, key, transformer)
+    if changed is not None:
+        return changed
     attempts = 0
     while True:
         value, etag = look(store, key, ITEM_NOT_AVAILABLE, ALWAYS_RETRIEVE)
@@ -144,6 +147,29 @@ def transform(
             if n_retries is not None and attempts > n_retries:
                 raise ConcurrencyConflictError(_shown(store, key), attempts) from None
         back_off(store, key, attempts)
+
+
+def _transform_last_written(
+    store: Backend[ValueType], key: NonEmptySafeStrTuple, transformer: TransformingFunction[Any]
+) -> OperationResult[ValueType] | None:
+    """Transform the version that this process wrote last; None if it may be outdated."""
+    written = store._last_written(key)
+    if written is None:
+        return None
+    value, etag = written
+    try:
+        new_value = transformer(value)
+        if new_value is KEEP_CURRENT:
+            return None  # only reading tells what is there
+        if new_value is not DELETE_CURRENT:
+            store._validate_value(new_value)
+        return OperationResult(*_replace(store, key, new_value, etag))
+    except ETagMismatch:
+        return None
+    except BackendError:
+        raise
+    except Exception:  # noqa: BLE001  # may be due to an outdated value: raised again if not
+        return None
 
 
 def set_default(store: Backend[ValueType], key: NonEmptySafeStrTuple, default: Any) -> ValueType:

@@ -24,6 +24,7 @@ from persidict.core.flags import (
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
 from persidict.core.other_layouts import with_format
+from persidict.core.recent_writes import RecentWrites
 from persidict.core.results import ETagValue, Stat, ValueType
 from persidict.s3.bucket import Bucket
 from persidict.s3.client import Settings
@@ -172,6 +173,7 @@ class BasicS3Dict(BlobDict[ValueType]):
             unique=serialization_format in _FORMATS_WITH_NONCE,
             never_deleted=self.append_only,
         )
+        self._recent_writes = RecentWrites()
         if not is_arriving():
             self._run("use the bucket", None, self._bucket.check)
 
@@ -206,8 +208,19 @@ class BasicS3Dict(BlobDict[ValueType]):
             found = self._run("write", key, self._objects.put, name, data)
         else:
             etag = None if expected is ITEM_NOT_AVAILABLE else expected
-            found = self._run("write", key, self._conditional.put, name, data, etag)
+            try:
+                found = self._run("write", key, self._conditional.put, name, data, etag)
+            except ETagMismatch:
+                self._recent_writes.missed(key)
+                raise
+            self._recent_writes.note(key, found.etag, data)
         return self._noted(key, name, found)
+
+    def _last_written(self, key: NonEmptySafeStrTuple) -> tuple[ValueType, ETagValue] | None:
+        written = self._recent_writes.take(key)
+        if written is None or self.append_only:
+            return None
+        return self._decoded(key, written[1]), written[0]
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
         name = self._naming.object_name(key)
