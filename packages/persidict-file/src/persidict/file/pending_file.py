@@ -252,7 +252,7 @@ def _write(descriptor: int, pieces: Sequence[bytes]) -> None:
 
 def _begin_anew() -> None:
     _beginning.clear()  # a child may have the number of its parent: as process 1 of a container
-    _digits = [itertools.count(int.from_bytes(os.urandom(2), "big"))]
+    _digits[0] = itertools.count(int.from_bytes(os.urandom(2), "big"))
 
 
 if hasattr(os, "register_at_fork"):

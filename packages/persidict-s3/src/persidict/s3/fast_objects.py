@@ -50,6 +50,16 @@ _MAX_FALLBACKS = 5
 _Result = TypeVar("_Result")
 
 
+def _raise_for_put(error: Exception, failure: _Failure, *, create: bool, is_guarded: bool) -> None:
+    """Raise the error for an answer to a PUT that boto3 must not repeat."""
+    if "ETag Header missing" in str(error):
+        raise OddAnswer("the answer has no ETag") from error
+    if is_guarded and (failure.status == 412 or failure.is_missing):
+        raise Refused(absent=failure.is_missing, in_doubt=False) from error
+    if create and failure.in_doubt:
+        raise AnswerLost from error
+
+
 def objects_for(connection: Connection, bucket: str, root: str) -> ObjectStore:
     """Return a bucket through obstore if that is installed and permitted, else through boto3."""
     boto = BotoObjects(connection, bucket)
@@ -138,40 +148,28 @@ class FastObjects(ObjectStore):
         """Send one PUT; boto3 sends those in parts."""
         in_parts = in_parts or len(data) > MAX_PUT_BYTES
         store = None if in_parts else self._current()
-        if store is not None:
-            mode: Any = "create" if create else {"e_tag": match} if match else "overwrite"
-            try:
-                answer = obstore.put(
-                    store,
-                    name,
-                    data,
-                    mode=mode,
-                    attributes={WRITE_IDS: write_ids} if write_ids else None,
-                    use_multipart=False,
-                )
-            except Exception as error:  # boto3 decides
-                failure = _Failure.of(error)
-                if "ETag Header missing" in str(error):
-                    raise OddAnswer("the answer has no ETag") from error
-                is_guarded = create or match is not None
-                if is_guarded and (failure.status == 412 or failure.is_missing):
-                    raise Refused(absent=failure.is_missing, in_doubt=False) from error
-                if create and failure.in_doubt:
-                    raise AnswerLost from error
-                if failure.status == 409:
-                    debug("persidict.s3", "PUT %s met a conflict (409)", name)
-            else:
-                self._fallbacks = 0
-                return Found(_quoted(answer["e_tag"] or ""), None, write_ids, len(data))
-        else:
-            failure = _NO_FAILURE
 
         def put() -> Found:
             return self._boto.put(
                 name, data, match=match, create=create, write_ids=write_ids, in_parts=in_parts
             )
 
-        return put() if store is None else self._by_boto(failure, put)
+        if store is None:
+            return put()
+        mode: Any = "create" if create else {"e_tag": match} if match else "overwrite"
+        attributes: Any = {WRITE_IDS: write_ids} if write_ids else None
+        try:
+            answer = obstore.put(
+                store, name, data, mode=mode, attributes=attributes, use_multipart=False
+            )
+        except Exception as error:  # noqa: BLE001  # boto3 decides
+            failure = _Failure.of(error)
+            _raise_for_put(error, failure, create=create, is_guarded=create or match is not None)
+            if failure.status == 409:
+                debug("persidict.s3", "PUT %s met a conflict (409)", name)
+            return self._by_boto(failure, put)
+        self._fallbacks = 0
+        return Found(_quoted(answer["e_tag"] or ""), None, write_ids, len(data))
 
     def delete(self, name: str, *, match: str | None = None) -> None:
         """Send one DELETE by boto3: obstore knows no condition for it."""
