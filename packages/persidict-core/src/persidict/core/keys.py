@@ -254,7 +254,9 @@ def _flatten(parts: Sequence[Any], components: list[str], depth: int) -> None:
     if depth > _MAX_NESTING:
         raise ValueError(f"a key nests sequences at most {_MAX_NESTING} deep")
     for part in parts:
-        if type(part) in _OURS:
+        if type(part) is str and is_component(part):
+            components.append(part)
+        elif type(part) in _OURS:
             components.extend(part)
         elif isinstance(part, str):
             components.append(validate_component(part))

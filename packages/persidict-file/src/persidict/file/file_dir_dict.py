@@ -13,14 +13,9 @@ from persidict.core._codecs.signing import SigningKey
 from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
 from persidict.core.blobs import BlobDict, Pieces
 from persidict.core.errors import BackendError
-from persidict.core.flags import (
-    ANY_ETAG,
-    ITEM_NOT_AVAILABLE,
-    AnyETagFlag,
-    ItemNotAvailableFlag,
-)
+from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE, AnyETagFlag, ItemNotAvailableFlag
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
-from persidict.core.other_layouts import MissNotice, with_format
+from persidict.core.other_layouts import MissNotice
 from persidict.core.results import ETagValue, ValueType
 from persidict.file.batches import Encoded, batches, write_batch
 from persidict.file.directory import DirectoryMaker
@@ -31,15 +26,13 @@ from persidict.file.parameters import (
     DEFAULT_BASE_DIR,
     MAX_PATH,
     refuse_path,
-    validate_digest_len,
-    validate_dir_mode,
-    validate_format_length,
+    validate_parameters,
     validated_root,
 )
 from persidict.file.paths import Layout
 from persidict.file.pending_file import look_first, write
 from persidict.file.read import is_absent, read_again, read_version
-from persidict.file.scan import directories_below, first_components, items_below
+from persidict.file.scan import directories_below, first_components, items_below, names_of
 from persidict.file.stats import EntryStat, FileStat
 from persidict.file.system_errors import MAX_SHOWN, backend_error, raise_foreign
 
@@ -119,9 +112,7 @@ class FileDirDict(BlobDict[ValueType]):
             object_tags=object_tags,
             max_inflated_bytes=max_inflated_bytes,
         )
-        validate_format_length(serialization_format)
-        validate_digest_len(digest_len)
-        validate_dir_mode(dir_mode)
+        validate_parameters(serialization_format, digest_len, dir_mode)
         # A signature is verified by reading everything, so a map would gain nothing.
         self._takes_maps = self._codec.takes_maps and signing_key is None
         self._root = validated_root(base_dir)
@@ -259,18 +250,12 @@ class FileDirDict(BlobDict[ValueType]):
         """
         self._validate_mutable()
         try:
-            erase_names(self._folder, self._listed_names(), durable=self.durable)
+            names = names_of(len(self._start) + 1, self._files(self._prefix))
+            erase_names(self._folder, names, durable=self.durable)
             for path in directories_below(self.base_dir, self._layout):
                 is_removed(self._folder, os.path.relpath(path, self._root).split(os.sep))
         except OSError as error:
             raise self._failure("delete", None, error) from error
-
-    def _listed_names(self) -> Iterator[tuple[list[str], list[str]]]:
-        """Yield what `erase_names` takes, without computing it from the keys again."""
-        start = len(self._start) + 1
-        for _, _, entries in self._files(self._prefix):
-            directories = entries[0].path[start:].split(os.sep)[:-1]
-            yield directories, [entry.name for entry in entries]
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
         for above, head, entries in self._files(prefix):
@@ -304,13 +289,10 @@ class FileDirDict(BlobDict[ValueType]):
             self._misses.found_nothing(self)
 
     def _stored_otherwise(self) -> list[dict[str, Any]]:
-        from persidict.file.other_layouts import FileLayout, other_layouts  # rarely needed
+        from persidict.file.other_layouts import stored_otherwise  # rarely needed
 
-        own = FileLayout(self.serialization_format, min(self.digest_len, _MAX_DIGEST_LEN))
-        return [
-            {**with_format(other.serialization_format), "digest_len": other.digest_len}
-            for other in other_layouts(self._root, own)
-        ]
+        own_length = min(self.digest_len, _MAX_DIGEST_LEN)
+        return stored_otherwise(self._root, self.serialization_format, own_length)
 
     def _expect_other_layouts(self) -> None:
         self._misses.silence()

@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from persidict.core.key_components import is_component
+from persidict.core.other_layouts import with_format
 from persidict.file.paths import Layout
 
 # Entries to look at: enough to find an item of any kind, and few enough to take a millisecond.
@@ -25,6 +26,15 @@ class FileLayout(NamedTuple):
 
     serialization_format: str
     digest_len: int
+
+
+def stored_otherwise(root: str, serialization_format: str, digest_len: int) -> list[dict[str, Any]]:
+    """Return the constructor's arguments for the other layouts of a directory's items."""
+    own = FileLayout(serialization_format, digest_len)
+    return [
+        {**with_format(other.serialization_format), "digest_len": other.digest_len}
+        for other in other_layouts(root, own)
+    ]
 
 
 def other_layouts(root: str, own: FileLayout) -> list[FileLayout]:

@@ -21,7 +21,14 @@ MAX_PATH = {"win32": 32767, "darwin": 1023}.get(sys.platform, 4095)
 DEFAULT_BASE_DIR = "__file_dir_dict__"
 
 
-def validate_format_length(serialization_format: str) -> None:
+def validate_parameters(serialization_format: str, digest_len: object, dir_mode: object) -> None:
+    """Raise ``TypeError`` or ``ValueError`` for parameters that no store can have."""
+    _validate_format_length(serialization_format)
+    _validate_digest_len(digest_len)
+    _validate_dir_mode(dir_mode)
+
+
+def _validate_format_length(serialization_format: str) -> None:
     """Raise for a format that is too long for file names."""
     if len(serialization_format) > MAX_FORMAT_LENGTH:
         raise ValueError(
@@ -30,7 +37,7 @@ def validate_format_length(serialization_format: str) -> None:
         )
 
 
-def validate_digest_len(digest_len: object) -> None:
+def _validate_digest_len(digest_len: object) -> None:
     """Raise for what is no length of a digest."""
     if not isinstance(digest_len, int) or isinstance(digest_len, bool):
         raise TypeError(f"digest_len must be an int, got {type(digest_len).__name__}")
@@ -38,7 +45,7 @@ def validate_digest_len(digest_len: object) -> None:
         raise ValueError(f"digest_len must not be negative, got {digest_len}")
 
 
-def validate_dir_mode(dir_mode: object) -> None:
+def _validate_dir_mode(dir_mode: object) -> None:
     """Raise for what is no mode, or one under which the owner could not use the store."""
     if not isinstance(dir_mode, int) or isinstance(dir_mode, bool):
         raise TypeError(f"dir_mode must be an int, got {dir_mode!r:.100}")

@@ -87,6 +87,20 @@ def has_items(path: str, layout: Layout) -> bool:
         return next(below, None) is not None
 
 
+def names_of(
+    start: int, found: Iterable[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]
+) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the directories and the names of files that `items_below` has found.
+
+    Args:
+        start: The length of the root's path with its separator.
+        found: What `items_below` yields.
+    """
+    for _, _, entries in found:
+        directories = entries[0].path[start:].split(os.sep)[:-1]
+        yield directories, [entry.name for entry in entries]
+
+
 def directories_below(path: str, layout: Layout) -> Iterator[str]:
     """Return the paths of the directories that keys lead to, each after those that are in it."""
     found: list[str] = []
