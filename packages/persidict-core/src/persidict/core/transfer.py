@@ -24,13 +24,13 @@ from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.core.mapping import closable, scan_stats
 from persidict.core.results import CopyCounts, ETagValue, Outcome, Progress
 
-# Seconds. Clocks of two machines differ a little, some stores tell whole seconds only, and FAT even
-# ones: what was written closer together than that is not judged by its time alone.
+# Seconds. Clocks differ, some stores keep whole seconds, FAT keeps even ones. Unless the target's
+# time is later by at least this, the values are compared.
 _MARGIN = 2.0
 _READ_AT_ONCE = 256
 # How often items that change while they are copied are copied again.
 _MAX_ROUNDS = 20
-# A listing costs about as much as looking at one item in so many by itself.
+# One listing of N items costs about as much as N/100 single `etag` calls.
 _LISTED_PER_LOOK = 100
 
 
@@ -50,7 +50,7 @@ class _Copied(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """An item that needs more than a look at the times."""
+    """An item to insert, or whose times do not decide whether to copy it."""
 
     key: NonEmptySafeStrTuple
     there: _Version | None
@@ -227,8 +227,8 @@ class Transfer:
     def _catch_up(self) -> None:
         """Copy again the items whose source has changed since it was read.
 
-        Otherwise the target could be older than the source for ever: its time is that of the end
-        of a write, and so can be later than the change that the write missed.
+        The target's time is the end of its write. The source may have changed before that, after
+        it was read; later runs would then take the old copy for current.
         """
         for _ in range(_MAX_ROUNDS):
             changed = self._changed()
@@ -315,7 +315,7 @@ def _listed(
 
 
 def _agree(one: object, other: object) -> bool:
-    """Compare with the types of all parts: ``[1] == [True]``, but a change it is."""
+    """Compare values and the types of all parts: ``[1]`` and ``[True]`` differ."""
     try:
         return strictly_equal(one, other)
     except Exception:  # noqa: BLE001  # of what a pickle can't hold, only `==` can tell

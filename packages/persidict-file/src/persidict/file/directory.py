@@ -93,7 +93,10 @@ class Directory:
         return info if stat.S_ISREG(info.st_mode) else None
 
     def is_taken(self, name: str) -> bool:
-        """Tell whether something has the name that is neither a file nor a symlink to nowhere."""
+        """Return whether the name belongs to a directory, device or other non-file.
+
+        Dangling symlinks don't count.
+        """
         try:
             os.stat(self._start + name, dir_fd=self._fd)
         except OSError as error:

@@ -35,8 +35,8 @@ class Held:
         directory: The locked directory: its descriptor, or its path where it can't be opened.
         outer: The operation of the same thread that this one interrupted.
         is_disturbed: Whether an operation that interrupted this one may have changed something.
-        committing: The name that is about to change, the file that it belongs to until then, and
-            what makes the change fail, if anything can.
+        committing: The name to change, the stat of its current file, and a function that makes
+            the change fail (None for a deletion, which can't be made to fail).
     """
 
     unlock: Callable[[], None] | None = None

@@ -60,7 +60,8 @@ def lock_inside(held: Held, start: str) -> None:
         outer.is_disturbed = True
         _get_ahead_of(outer)
         if outer.lock is None and isinstance(outer.directory, int):
-            # It has released its lock, but another handler may have locked it again for it.
+            # The outer operation has released its lock, but a nested handler may have taken it
+            # again on the same descriptor.
             release(outer.directory)
         locked = outer.lock if locked is None else locked
     if locked is not None:  # that operation has the lock, or was waiting for it and has it now
@@ -160,7 +161,7 @@ def _is_same(one: int | str, other: int | str) -> bool:
 
 
 def _get_ahead_of(outer: Held) -> None:
-    """Make sure that the change that an interrupted operation was about to make is done or fails.
+    """Make sure that an interrupted operation has made its change, or that its attempt will fail.
 
     Raises:
         OSError: ``EDEADLK``: neither; it is a deletion.

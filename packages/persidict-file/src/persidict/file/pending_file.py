@@ -23,7 +23,7 @@ if sys.platform != "win32":
     import fcntl
 
 _FLAGS = (os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),)
-# Bytes from which on a call for each piece costs less than joining them.
+# Bytes. From this size, one `write` per piece is faster than joining the pieces.
 _MIN_WRITTEN_APART = 1 << 18
 # How often a directory may be removed as empty before a file gets into it.
 MAX_REMOVALS = 1000
@@ -176,7 +176,7 @@ def commit(
             require_version(current, expected)
         if current is not None:
             _prepare_to_replace(current, directory, name, pending, folder)
-        source = pending.path  # what a handler moves aside is not found here any more
+        source = pending.path  # if a signal handler moves it aside, the move below fails
         held.committing = name, current, pending.move_aside
         if held.is_disturbed:
             continue  # a signal handler or finalizer has changed something in here
@@ -201,7 +201,7 @@ def commit(
 def _prepare_to_replace(
     current: os.stat_result, directory: Directory, name: str, pending: PendingFile, folder: Folder
 ) -> None:
-    """Make sure that no version of an item, before or after, has the ETag of another one."""
+    """Make sure that no two versions of an item, past or future, have the same ETag."""
     if pending.info.st_mtime_ns <= current.st_mtime_ns:
         pending.newer_than(current.st_mtime_ns)
     if time.time_ns() - current.st_mtime_ns < RECENT and may_return(current):
@@ -209,7 +209,7 @@ def _prepare_to_replace(
 
 
 def _gives_way(directory: Directory, name: str, expected: Expected) -> bool:
-    """Tell whether a name is that of a symlink to nowhere; False if a file has just got it."""
+    """Return True for a dangling symlink, False if another program has just created a file."""
     if directory.is_taken(name):
         where = os.path.join(directory.path, name)
         raise FileExistsError(errno.EEXIST, f"{where} is no regular file") from None

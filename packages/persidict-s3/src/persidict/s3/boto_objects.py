@@ -183,7 +183,7 @@ class BotoObjects(ObjectStore):
 
 
 def _send_guarded(request: Callable[[], Any], what: str, *, may_resend: bool) -> Any:
-    """Send a request that must not be carried out twice, the same again after 409."""
+    """Send a non-idempotent request; resend it after a 409."""
     in_doubt = False
     conflicts = 0
     while True:

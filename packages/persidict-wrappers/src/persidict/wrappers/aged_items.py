@@ -1,4 +1,4 @@
-"""Items that say themselves how long they are there: each is stored together with its age."""
+"""Items with a lifetime of their own: each value is stored together with its `max_age`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from persidict.wrappers.wrapper import WrapperDict
 
 @dataclass
 class WithAge:
-    """A value, and the seconds that its item is there; None: as long as others."""
+    """A value and its time to live in seconds; None: the default of the dict."""
 
     value: Any
     max_age: float | None
@@ -24,7 +24,7 @@ class WithAge:
 
 @dataclass
 class AgedStat:
-    """The stat of an item that says how long it is there."""
+    """A stat and the item's time to live in seconds; None: the default of the dict."""
 
     stat: StatLike
     max_age: float | None
@@ -48,8 +48,8 @@ class AgedStat:
 class AgedItems(WrapperDict[Any]):
     """Stores values as ``{"value": …, "max_age": …}``; its stats have the `max_age`.
 
-    So a value and its age are written in one atomic step. The age is known only when the value is
-    read: looking an item up reads it.
+    Therefore a value and its `max_age` are written in one atomic step. The stat of an item needs
+    its `max_age`, so `_stat` reads the value too.
     """
 
     def __init__(self, main: PersiDict[Any]) -> None:
@@ -102,7 +102,7 @@ class AgedItems(WrapperDict[Any]):
 
 
 def _unpacked(stored: Any, stat: StatLike) -> tuple[Any, AgedStat]:
-    """Return value and stat; what was stored without an age is a value."""
+    """Return value and stat. A stored value without `max_age` is returned unchanged."""
     if isinstance(stored, dict) and stored.keys() == {"value", "max_age"}:
         return stored["value"], AgedStat(stat, stored["max_age"])
     return stored, AgedStat(stat, None)

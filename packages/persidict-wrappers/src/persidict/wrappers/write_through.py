@@ -1,7 +1,7 @@
 """Writing one value to a main dict and to its cache, so that both get the same.
 
-Another thread may change a value while it is written. Encoded twice, it could become one thing
-in the main dict and another in the cache, which would then serve it as the main dict's.
+Another thread may change a value while it is written. If both dicts encoded the value, they could
+store different versions, and the cache would return a value that the main dict never had.
 """
 
 from __future__ import annotations

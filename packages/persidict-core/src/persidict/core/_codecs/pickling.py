@@ -1,7 +1,8 @@
-"""Pickle a value in pieces: by the C pickler, or by cloudpickle what other programs can't import.
+"""Pickle a value in pieces, with the C pickler or with cloudpickle.
 
-A value with classes of its own is also unpickled, because some classes can be pickled and not be
-restored: the write fails then, and not every later read.
+cloudpickle pickles values that contain a class or function that other programs can't import. The
+C pickler pickles all others. A value with classes of its own is also unpickled, because some
+classes can be pickled but not restored: then the write fails instead of every later read.
 """
 
 from __future__ import annotations

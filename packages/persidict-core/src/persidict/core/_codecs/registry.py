@@ -116,7 +116,10 @@ def codec_for(
 
 
 class _RegisteredCodec(NamedTuple):
-    """A format that a user has registered. It has no room for a nonce."""
+    """A format that a user has registered.
+
+    Its bytes contain no nonce, so equal values can have equal ETags on S3.
+    """
 
     encoder: Encoder
     decoder: Decoder

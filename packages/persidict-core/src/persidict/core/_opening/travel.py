@@ -46,7 +46,7 @@ def reduced(store: Backend[Any]) -> tuple[Any, ...]:
 def is_arriving() -> bool:
     """Tell whether a constructor is called by unpickling.
 
-    If so, it must send no request and look at no file: the first operation does.
+    The constructor must do no I/O then; the first operation checks the store.
     """
     return _is_arriving.get()
 

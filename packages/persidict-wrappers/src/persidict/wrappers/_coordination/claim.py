@@ -1,9 +1,9 @@
 """Claims: one owner of an item among all processes that share a store, also if owners die.
 
-An owner writes the item, rewrites it as a heartbeat, and deletes or frees it. Nobody compares
-clocks: a claim has expired when somebody has seen the item unchanged for as long as it says. An
-owner that was only slow then finds that it lost its claim, so what a claim guards must bear two
-owners at a time, or refuse the older one by its token.
+An owner writes the item, rewrites it as a heartbeat, and deletes or frees it. Processes do not
+compare clocks: a claim expires when another contender has seen the item unchanged for `seconds`.
+A slow owner may not know yet that it lost the claim. Therefore two owners at a time must do no
+harm, or the guarded resource must reject the smaller token.
 """
 
 from __future__ import annotations
@@ -45,12 +45,15 @@ class ClaimText(NamedTuple):
     """How often the item was claimed so far."""
 
     def text(self) -> str:
-        """Return what the store keeps; each differs, where equal texts would be one version."""
+        """Return the text to store.
+
+        A random part makes each text unique: on S3, equal texts can have equal ETags.
+        """
         return json.dumps({**self._asdict(), "sign": os.urandom(8).hex(), "process": os.getpid()})
 
     @classmethod
     def from_text(cls, text: Any, seconds: float) -> ClaimText:
-        """Parse it; a text of another origin is somebody's claim, for so many seconds."""
+        """Parse a claim. Treat any other text as another owner's claim that lasts `seconds`."""
         try:
             parts = json.loads(text)
             return cls(str(parts["owner"]), float(parts["seconds"]), int(parts["token"]))
@@ -64,8 +67,8 @@ _ABSENT = ClaimText("", 0.0, 0)
 class Claim:
     """One contender for an item, and its ownership.
 
-    A caller looks until `look` returns True, and calls `release` in any case, also after an
-    interrupt: whatever the claim has or may have written is then undone.
+    Call `look` until it returns True. Always call `release`, even after an interrupt: it undoes
+    every write of this claim.
 
     Args:
         store: Holds the item: a dict that takes strings, and changes.
@@ -247,7 +250,7 @@ class Claim:
 
     def _change_if(self, etag: ETagIfExists) -> bool:
         if self._seen.owner != self._owner and etag == self._etag:
-            return False  # it is the version that was to be replaced
+            return False  # not ours: the version from before our write
         if not self._keeps_token:
             outcome = self._store.discard_if(
                 self.key, condition=ETAG_IS_THE_SAME, expected_etag=etag

@@ -1,7 +1,8 @@
 """Canonical forms of enum members, paths, named tuples, data classes, classes and functions.
 
-An object is written with all its state. If some of it can't be seen, or if the name of its
-class doesn't lead to the class, the object is refused: two different objects never share a form.
+The form of an object contains all its state. An object is rejected if part of its state is
+inaccessible, or if looking up its class name does not return its class. Therefore two different
+objects never share a form.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def feed_object(update: Update, value: Any) -> bool:
 
 
 def feed_state(update: Update, state: Mapping[str, Any]) -> None:
-    """Write attributes that an object has beside those that its kind always has."""
+    """Write the remaining attributes of an object, if it has any."""
     if state:
         begin(update, b"state", len(state))
         for name in sorted(state):
@@ -121,7 +122,8 @@ def _feed_fields(update: Update, value: Any, fields: Mapping[str, Any]) -> None:
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield what an object holds in its dict and in its slots.
 
-    Cached properties follow from the rest; ``G[int](1)`` only notes how it was called.
+    Cached properties are skipped, because they follow from the other attributes. `__orig_class__`
+    is skipped, because it only records the type arguments, as in ``G[int](1)``.
     """
     kind = type(value)
     for name, content in getattr(value, "__dict__", {}).items():
