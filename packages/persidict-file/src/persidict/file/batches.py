@@ -1,7 +1,8 @@
 """Writing many items with a few flushes: pending files, one flush of all, names, one more flush.
 
-Every item of a batch that was interrupted is the old one or the new one, whole: an item gets
-its name after its content is on the disk. What is reported as written is on the disk with its name.
+An item gets its name after its content is on the disk. Therefore, if a batch is interrupted, each
+of its items is completely old or completely new. An item that is reported as written is on the disk
+under its name.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Encoded(NamedTuple):
 
 
 def batches(items: Iterable[Encoded]) -> Iterator[list[Encoded]]:
-    """Yield items in lists of a bounded size; the last one, if an error ends them, before it."""
+    """Yield lists of items of a bounded size; raise an error of `items` after those before it."""
     batch: list[Encoded] = []
     size = 0
     try:

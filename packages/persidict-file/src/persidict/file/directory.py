@@ -1,6 +1,6 @@
-"""A directory of a store, held open: a change is bound to it, not to a path that others change.
+"""A directory of a store, kept open, so that a change can't reach another one at the same path.
 
-Where the system can't hold directories open (Windows), the same is done by paths.
+Windows can't keep directories open; there, persidict uses paths.
 """
 
 from __future__ import annotations
@@ -238,10 +238,10 @@ class Directory:
 
 
 class DirectoryMaker:
-    """Creates directories with a mode, and flushes those that lead to an item.
+    """Creates directories with a mode, and flushes the parents of each item to disk.
 
-    That a directory exists does not mean that its name is on the disk: its creator may have died
-    before flushing it, or may not flush at all.
+    The name of an existing directory may not be on the disk: its creator may have died before it
+    flushed the name, or it never flushes.
 
     Args:
         mode: Permission bits of new directories, whatever the umask takes away.

@@ -1,9 +1,10 @@
 """The directory ``+tmp`` of a store: files being written, and old versions kept for their inodes.
 
-An ETag is modification time, size and inode. A deleted file's inode is soon used again, so a new
-version could get the ETag of an old one if it also got its time: while the clock stands or is set
-back, or on a file system that counts whole seconds. So an old version whose time may come again
-is not deleted but moved here, which keeps its inode taken, and is deleted when that time is over.
+An ETag consists of modification time, size and inode. The file system soon reuses the inode of a
+deleted file. If a new version also got the old one's time, both would have the same ETag. This can
+happen while the clock stands, after it was set back, or on a file system that counts whole seconds.
+Therefore persidict moves such an old version here, where it keeps its inode, and deletes it when no
+new file can get its time any more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an operation holds, so that nothing leaks: descriptors, pending files and a lock.
+"""The resources of an operation: descriptors, pending files and a lock, none of which leaks.
 
 A signal handler or a finalizer can raise after any bytecode. Two rules make that harmless:
 
@@ -24,10 +24,10 @@ holders: dict[int, Held] = {}
 
 
 class Held:
-    """What one operation holds.
+    """The resources of one operation.
 
     Attributes:
-        descriptors: All that are open.
+        descriptors: The open file descriptors.
         pending: Paths of files to delete, unless they have been moved to their names.
         unlock: Releases the lock; None if there is none.
         lock: The descriptor that has the lock; None if the operation that this one interrupted

@@ -1,13 +1,14 @@
 """Locks between the threads and processes of one machine, held for microseconds.
 
-A lock belongs to the file description, and every use opens its own: so threads exclude each
-other like processes do, and the system releases it when a process dies. A forked child shares the
-descriptions of its parent and would keep them locked: it closes them at once.
+A lock belongs to an open file description, and every operation opens its own. Therefore threads
+exclude each other as processes do, and the system releases the lock when a process dies. A forked
+child shares its parent's descriptions, which would keep them locked, so it closes them at once.
 
-`Directory.lock` locks the directory itself. This module has what is needed more rarely: a lock
-file where directories can't be locked, and locks that this thread has already. A signal handler
-or a finalizer may use the store while the operation that it interrupted holds a lock. It can't
-wait for itself: it gets in, and the interrupted operation looks again before it changes anything.
+`Directory.lock` locks the directory itself. This module has the rarer cases: a lock file where the
+file system can't lock directories, and locks that this thread already has. A signal handler or a
+finalizer may use the store while the operation that it interrupted holds a lock. It can't wait for
+an operation of its own thread, so it proceeds, and the interrupted operation checks the item again
+before it changes anything.
 """
 
 from __future__ import annotations

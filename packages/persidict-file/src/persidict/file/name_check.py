@@ -1,4 +1,4 @@
-"""Which file names of a listing are items': their components are valid and their digests right.
+"""Checks which file names of a listing belong to items: valid components, right digests.
 
 Listings check many names, so this module works on some hundred at a time: 20,000 names take
 0.3 ms where they were seen before, 10 ms where not, and 23 ms one by one (an x86 server, 2026).
@@ -31,7 +31,7 @@ _DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 
 
 class NameCheck:
-    """Finds the items' names among those that end with a suffix.
+    """Finds the names that belong to items, among names that end with a suffix.
 
     Args:
         suffix: A dot and the format.

@@ -1,4 +1,4 @@
-"""Which formats and digest lengths the files of a directory have."""
+"""Finds the formats and digest lengths of the files in a directory."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How keys become paths and paths become keys again.
 
-A component is followed by ``_`` and the start of its digest, which keeps components apart that
-differ only in case; the last one is followed by ``.`` and the format. Two marks from outside
-the alphabet of keys cover what would not fit into that:
+``_`` and the start of its digest follow each component, so that components that differ only in case
+have different names. ``.`` and the format follow the last one. Two marks, which keys can't contain,
+cover the other cases:
 
 * A directory whose name ends like a file (``a.pkl``, without digests) gets a ``+``.
 * A component too long for one file name has its first 150 characters in a directory of its

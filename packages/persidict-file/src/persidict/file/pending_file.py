@@ -221,7 +221,7 @@ def _gives_way(directory: Directory, name: str, expected: Expected) -> bool:
 
 
 def look_first(path: str, expected: Expected) -> None:
-    """Raise before anything is written what the commit would raise anyway."""
+    """Raise the error that the commit would raise, before anything is written."""
     try:
         info = os.stat(path)
     except OSError as error:

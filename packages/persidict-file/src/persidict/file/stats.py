@@ -1,4 +1,4 @@
-"""What the file system reports about an item; ETags are computed only when they are read."""
+"""Stats of items, from the file system. They compute an ETag only when somebody reads it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from persidict.core.results import ETagValue
 class FileStat(tuple[os.stat_result]):
     """ETag, timestamp and size of one version of a file: ``FileStat((os.stat(path),))``.
 
-    A tuple, because a built-in constructor costs a third of one in Python, and every read needs it.
+    It is a tuple because every read creates one, and a constructor in Python takes three times as
+    long.
     """
 
     __slots__ = ()
@@ -34,7 +35,7 @@ class FileStat(tuple[os.stat_result]):
 
 
 class EntryStat:
-    """The same for an entry of a listing; ``KeyError`` if the file has vanished since."""
+    """The stat of a listed file; its attributes raise ``KeyError`` if the file has vanished."""
 
     __slots__ = ("_entry",)
 

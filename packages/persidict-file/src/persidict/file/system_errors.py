@@ -1,4 +1,4 @@
-"""Errors of system calls: what users are told, and which errors are none of them."""
+"""Errors of system calls: their messages for users, and errors that only look like them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only Windows needs: paths that it takes as they are, and patience with open files."""
+"""Code for Windows: paths that it does not reinterpret, and retries while a file is open."""
 
 from __future__ import annotations
 

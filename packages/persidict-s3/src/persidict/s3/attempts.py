@@ -1,7 +1,7 @@
-"""What became of a request's attempts: botocore sends a request again by itself.
+"""Records the outcomes of a request's attempts, because botocore itself resends requests.
 
-The state belongs to the thread that sends, because botocore's events carry nothing else that the
-sender and the observers share.
+The state is kept per thread: nothing in botocore's events links an observer to the sender, but both
+run in the same thread.
 """
 
 from __future__ import annotations

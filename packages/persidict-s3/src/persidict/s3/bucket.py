@@ -21,7 +21,7 @@ logger = logging.getLogger("persidict.s3")
 
 
 class Bucket:
-    """One bucket, which may be gone, or ask for other credentials, at any time.
+    """One bucket, which may disappear or require other credentials at any time.
 
     Args:
         connection: Where it is.
@@ -47,7 +47,7 @@ class Bucket:
         self._create = create
 
     def run(self, request: Callable[..., _Result], *args: Any, **options: Any) -> _Result:
-        """Send a request; if its error contradicts what was known, learn anew and send it again."""
+        """Send a request; resend it if the bucket was created again or credentials renewed."""
         generation = self._connection.generation
         try:
             return request(*args, **options)
@@ -78,7 +78,7 @@ class Bucket:
             note_server(connection.endpoint(), headers.get("server", ""))
 
     def _learns_anew(self, error: Exception, generation: int) -> bool:
-        """Mend what an error contradicts, and tell whether the request is worth repeating."""
+        """Create the bucket again or renew the credentials if need be; return whether to resend."""
         if was_in_doubt():
             return False
         if code_of(error) == "NoSuchBucket" and self._create:
@@ -95,7 +95,7 @@ class Bucket:
             debug("persidict.s3", "can't list %s: assuming that it exists", self._name)
 
     def _list_instead(self, refusal: ClientError) -> None:
-        """Accept a bucket that may not be looked at as a whole if the prefix may be listed."""
+        """Accept a bucket without permission for `HeadBucket` if the prefix can be listed."""
         try:
             self._objects.page(self._directory, None, limit=1)
         except ClientError:

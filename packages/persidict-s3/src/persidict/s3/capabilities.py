@@ -1,4 +1,4 @@
-"""Which conditions a server really enforces, learned by trying them on a scratch object."""
+"""Tests on a scratch object which conditions a server enforces."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _probe(
 
 
 class _Probe:
-    """A few requests with conditions of which it is known whether they hold."""
+    """Sends conditional requests whose right answers are known."""
 
     def __init__(self, objects: ObjectStore, name: str) -> None:
         self._objects = objects

@@ -49,7 +49,7 @@ _FILES = (
 
 
 class Settings(NamedTuple):
-    """What the parameters of a dict say about its client."""
+    """The parameters of a dict that determine its client."""
 
     endpoint_url: str | None
     region: str | None
@@ -59,7 +59,7 @@ class Settings(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A client and the credentials that it signs with."""
+    """A new client and the credentials that it signs with."""
 
     client: Any
     credentials: Any

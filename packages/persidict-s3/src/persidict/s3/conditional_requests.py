@@ -1,7 +1,8 @@
-"""Conditional writes and deletions: one request each, or a fallback that was warned about.
+"""Conditional writes and deletions: one request each, or a fallback with a warning in the log.
 
-Where an answer got lost, persidict finds out what became of the request. If the server can't tell,
-`Uncertain` is raised: no change is ever made twice or reported without proof.
+If an answer is lost, persidict asks the server whether it has carried out the request. If the
+server can't tell, persidict raises `Uncertain`. It never makes a change twice, and never reports
+one without proof.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Connections: a client per settings and process, and what is known of the server behind it.
+"""Connections: a client per settings and process, and facts about the server behind it.
 
-Nothing is believed for ever. An answer that contradicts what is known makes the dict learn anew,
-once, and repeat the request.
+If an answer contradicts these facts, the dict updates them, once, and repeats the request.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _ABOUT_CREDENTIALS = frozenset(
 
 
 class Connection:
-    """A way to a server: its client, and what the last answers told.
+    """A connection to a server: its client, and the facts from its last answers.
 
     Attributes:
         ready: The client of this process, None if there is none yet; see `client`.

@@ -1,4 +1,4 @@
-"""From botocore's errors to `BackendError`: what failed, where, and what to do about it."""
+"""Turns botocore's errors into `BackendError`: what failed, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OddAnswer(Exception):
 
 
 class Uncertain(Exception):
-    """Whether a request was carried out can't be told; the message says why."""
+    """Nobody can tell whether the server carried out a request; the message says why."""
 
 
 S3_ERRORS = (BotoCoreError, ClientError, OddAnswer, Uncertain)

@@ -1,7 +1,7 @@
 """`ObjectStore` by obstore (Rust), which needs a tenth of boto3's time per request.
 
-obstore sends each request for an object once. Whatever it does not answer plainly goes to boto3,
-with its retries, its errors and its renewal of credentials; so does all that obstore can't do.
+obstore sends each request for an object once. If it gets no clear answer, or can't do something,
+boto3 takes over, with its retries, its errors and its renewal of credentials.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class FastObjects(ObjectStore):
 
 
 class _Failure(NamedTuple):
-    """What obstore's error says."""
+    """The parts of an error of obstore."""
 
     status: int
     """The HTTP status, 0 if there was no answer."""

@@ -1,4 +1,4 @@
-"""Values that are larger than one PUT may be: uploaded in parts, which become an object at once."""
+"""Uploads of values too large for one PUT: in parts, which become an object in one step."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def etag_of(data: bytes) -> ETagValue:
 
 
 class Upload:
-    """One upload in parts, of which nothing stays behind unless it is completed.
+    """One upload in parts; `abort` deletes them unless the upload was completed.
 
     Args:
         client: A boto3 client.

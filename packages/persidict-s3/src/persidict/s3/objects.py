@@ -1,4 +1,4 @@
-"""One bucket as a store of objects: what a transport must do, whichever library sends."""
+"""The interface of a transport: the requests for objects that it must be able to send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE_SIZE = 1000
 
 
 class Found(NamedTuple):
-    """What the server tells of an object."""
+    """The server's answer about an object."""
 
     etag: ETagValue
     timestamp: float | None
@@ -55,9 +55,10 @@ class AnswerLost(Exception):
 
 
 class ObjectStore(ABC):
-    """The requests for objects of one bucket. Errors are botocore's, unless they are named here.
+    """The requests for objects of one bucket.
 
-    `Refused` and `AnswerLost` come only from requests with a condition and from deletions.
+    The methods raise botocore's errors, and those that their docstrings name. `Refused` and
+    `AnswerLost` come only from requests with a condition and from deletions.
     """
 
     @abstractmethod

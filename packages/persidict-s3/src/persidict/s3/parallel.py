@@ -1,4 +1,4 @@
-"""Doing many slow things at once, with results and errors in the order of one by one."""
+"""Calls a slow function in many threads; results and errors come in order."""
 
 from __future__ import annotations
 

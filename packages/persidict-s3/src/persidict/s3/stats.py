@@ -9,7 +9,7 @@ from persidict.core.results import ETagValue
 
 
 class LateStat:
-    """Asks for the time when it is read.
+    """Requests the time only when somebody reads it.
 
     Args:
         stat: Returns a stat that has the time.

@@ -1,4 +1,4 @@
-"""Write ids: which writes a version was made from.
+"""Write ids: they show which writes a version was made from.
 
 After a lost answer, persidict sends a conditional write again. The server then refuses it, either
 because its own first attempt was carried out or because somebody else changed the object. To tell
@@ -6,8 +6,8 @@ these apart, each conditional write stores an id of its own in the object's meta
 the ids of the versions before it. If the current version has our id, we have written it, or one
 that it was made from.
 
-Where a writer does not know the ids of the version that it replaces, as when it read that from a
-cache, a mark made from its ETag ends the list instead.
+A writer may not know the ids of the version that it replaces, for example if it read that from a
+cache. Then the list ends with a mark made from that version's ETag instead.
 """
 
 from __future__ import annotations

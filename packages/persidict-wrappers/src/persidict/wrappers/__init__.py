@@ -1,4 +1,4 @@
-"""Dicts around other dicts: caches, expiry, write-once checks; and functions that remember."""
+"""Dicts around other dicts: caches, expiry, write-once checks; `memoize`; leases and queues."""
 
 from persidict.wrappers._coordination.counter import Counter
 from persidict.wrappers._coordination.lease import Lease

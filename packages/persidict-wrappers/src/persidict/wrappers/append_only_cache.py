@@ -1,4 +1,4 @@
-"""`AppendOnlyDictCached`: items that never change, so that a copy is as good as the original."""
+"""`AppendOnlyDictCached`: items never change, so the cache needs no revalidation."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class BoundedDict(ForwardingDict[ValueType]):
     Notes:
         Once a bound is exceeded, an eighth of it is freed. Several processes that share the
         wrapped dict may exceed the bound by an eighth each, and know each other's writes, but not
-        each other's reads. Deleting never overtakes a write: an item that somebody wrote since it
-        was chosen stays.
+        each other's reads. An item that somebody has written since it was chosen for deletion
+        stays.
 
     Example:
         >>> from persidict import LocalDict

@@ -1,4 +1,4 @@
-"""The entries of a cache that is asked for versions: copies, and which version each one is."""
+"""Entries of a revalidating cache: copies of values, each with the ETag of its version."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from persidict.core.results import ETagValue
 
 
 class LateStat:
-    """The stat of an item that need not be looked up unless somebody asks for it.
+    """The stat of an item, fetched when somebody reads an attribute.
 
     Its attributes raise ``KeyError`` if the item is absent by then.
     """

@@ -1,4 +1,4 @@
-"""A bound on how much a dict holds: it names the least recently used entries to delete."""
+"""A bound on the size of a dict: returns the least recently used entries to delete."""
 
 from __future__ import annotations
 

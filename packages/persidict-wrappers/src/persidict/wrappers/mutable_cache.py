@@ -1,4 +1,4 @@
-"""`MutableDictCached`: values are kept nearby and served only if the main dict has no newer one."""
+"""`MutableDictCached`: serves a cached value only if the main dict has no newer version."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ class PairedEntries(CacheEntries[ValueType]):
     """Values in a data cache and cache validators in an ETag cache.
 
     A validator names the main dict's ETag and the ETag that the *data cache* gave to the copy.
-    So no order of writes to the two dicts, and no crash between them, can make a copy pass for
-    another version.
+    Therefore a copy never passes for another version, whatever the order of writes to the two
+    dicts, and even if a process dies between them.
     """
 
     def __init__(

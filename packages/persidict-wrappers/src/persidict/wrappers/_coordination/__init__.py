@@ -1,1 +1,1 @@
-"""Parts of leases, semaphores and queues: who among many processes owns what."""
+"""Leases, semaphores, queues and counters for many processes."""

@@ -1,4 +1,4 @@
-"""Claims: one owner of an item among all processes that share a store, also if owners die.
+"""Claims: one owner of an item among all processes that share a store, even if owners die.
 
 An owner writes the item, rewrites it as a heartbeat, and deletes or frees it. Processes do not
 compare clocks: a claim expires when another contender has seen the item unchanged for `seconds`.
@@ -36,7 +36,7 @@ _MAX_PAUSE = 0.5
 
 
 class ClaimText(NamedTuple):
-    """What the item of a claim says."""
+    """The content of a claim's item."""
 
     owner: str
     """Random for each claim; empty: nobody's."""

@@ -10,7 +10,7 @@ _BEATS_PER_LEASE = 3
 
 
 class Beating(Protocol):
-    """What a heartbeat keeps alive."""
+    """A claim or task whose item a heartbeat rewrites."""
 
     def beat(self) -> bool:
         """Rewrite the item; False ends the heartbeat."""
@@ -18,10 +18,10 @@ class Beating(Protocol):
 
 
 class Heartbeat:
-    """Calls `beat` three times in so many seconds, until `stop`.
+    """Calls `beat` three times per `seconds`, until `stop`.
 
-    The thread doesn't keep its owner alive: where an interrupt prevents `stop`, the heartbeat
-    ends with the owner.
+    The thread holds only a weak reference to its owner. If an interrupt prevents `stop`, the
+    heartbeat ends when the owner is garbage-collected.
     """
 
     def __init__(self, owner: Beating, seconds: float) -> None:

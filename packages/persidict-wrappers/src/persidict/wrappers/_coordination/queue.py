@@ -64,9 +64,9 @@ class Queue:
 
     Notes:
         A worker that was paused for longer than `visibility` may go on with a task that another
-        one is doing by then. What both do must bear that; `Task.done` tells the slower one that
-        the other's result was recorded. `Task.number` and `Task.attempt` together serve as a
-        fencing token: a later attempt has a larger one.
+        one is doing by then. Therefore doing a task twice must do no harm; `Task.done` returns
+        False to the slower one if the other's result was recorded. `Task.number` and
+        `Task.attempt` together serve as a fencing token: a later attempt has a larger one.
 
     Example:
         >>> from persidict import LocalDict, Queue

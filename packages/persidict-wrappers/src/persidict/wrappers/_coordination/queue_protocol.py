@@ -1,4 +1,4 @@
-"""What a task asks of its queue."""
+"""The methods of a queue that its tasks call."""
 
 from __future__ import annotations
 

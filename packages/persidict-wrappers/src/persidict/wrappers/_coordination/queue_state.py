@@ -16,7 +16,7 @@ from persidict.core.flags import ITEM_NOT_AVAILABLE
 
 @dataclass
 class QueueState:
-    """What the item says; it grows with the number of running tasks, not of waiting ones."""
+    """The content of the item. Its size grows with the running tasks, not with the waiting ones."""
 
     end: int = 0
     """The number of the next task that is put."""

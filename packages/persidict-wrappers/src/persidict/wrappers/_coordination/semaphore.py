@@ -1,4 +1,4 @@
-"""`Semaphore`: at most so many owners at a time, among all who share a store."""
+"""`Semaphore`: at most `limit` owners at a time, among all processes that share a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call of a memoized function: looked up, waited for, computed, kept."""
+"""One call of a memoized function: looks up, waits for, computes and stores its result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _held: ContextVar[tuple[weakref.ref[Claim], ...]] = ContextVar("persidict_held",
 
 
 class Call:
-    """One call. Whoever makes it calls `leave` in the end, also after an interrupt.
+    """One call. Always call `leave` at the end, even after an interrupt.
 
     Attributes:
         is_answered: Whether the store had the result; `answer` returns it.

@@ -1,4 +1,4 @@
-"""From a call's arguments to the key of its result."""
+"""Computes the key of a result from the arguments of the call."""
 
 from __future__ import annotations
 

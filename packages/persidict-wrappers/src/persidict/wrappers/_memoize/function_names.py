@@ -1,4 +1,4 @@
-"""Names of functions: no two functions that can return different results share one."""
+"""Names of functions. Functions that can return different results have different names."""
 
 from __future__ import annotations
 

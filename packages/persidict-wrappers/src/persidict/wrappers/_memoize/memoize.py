@@ -1,4 +1,4 @@
-"""`memoize`: results of functions, kept in any dict and shared by all who call with the same."""
+"""`memoize`: stores results of functions in any dict, for all callers with equal arguments."""
 
 from __future__ import annotations
 

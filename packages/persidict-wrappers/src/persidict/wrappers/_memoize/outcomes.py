@@ -1,4 +1,4 @@
-"""What a store holds of calls that did not simply return a value."""
+"""Stored outcomes of calls that raised an exception or returned an awaitable."""
 
 from __future__ import annotations
 

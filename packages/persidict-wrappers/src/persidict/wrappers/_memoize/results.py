@@ -1,4 +1,4 @@
-"""The results of one memoized function: where they are, and how they are read and kept."""
+"""Reads and writes the stored results of one memoized function."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOTHING: Any = object()
 
 
 class Lookup(NamedTuple):
-    """What the store has for a key."""
+    """The store's answer for a key."""
 
     value: Any
     """A result, also an old one; `_NOTHING` where there is none."""
