@@ -157,18 +157,13 @@ class BasicS3Dict(BlobDict[ValueType]):
         settings = Settings(endpoint_url, region, config, max_workers, self.anonymous)
         self._connection = connection_for(settings, client)
         self._objects = objects_for(self._connection, bucket_name, self._naming.root)
-        self._bucket = Bucket(
-            self._connection,
-            self._objects,
-            bucket_name,
-            self._naming.root,
-            create=self.create_bucket and not self.anonymous,
-        )
+        root, create = self._naming.root, self.create_bucket and not self.anonymous
+        self._bucket = Bucket(self._connection, self._objects, bucket_name, root, create=create)
         self._conditional = ConditionalRequests(
             self._objects,
             self._connection,
             bucket_name,
-            ("", self._naming.root) if create_bucket else (self._naming.root,),
+            ("", root) if create_bucket else (root,),
             strict=self.strict_conditions,
             unique=serialization_format in _FORMATS_WITH_NONCE,
             never_deleted=self.append_only,
