@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+import uuid
 
 import pytest
 
@@ -184,12 +185,13 @@ def test_foreign_bucket(moto, moto_place):
 
 
 def test_bucket_that_went_away(moto_place):
-    place = {**moto_place, "bucket_name": "short-lived"}
+    bucket = f"short-lived-{uuid.uuid4().hex}"
+    place = {**moto_place, "bucket_name": bucket}
     d = BasicS3Dict(**place)
     fixed = BasicS3Dict(**place, create_bucket=False)
     for act in (lambda: d.__setitem__("a", 1), lambda: list(d), lambda: d.setdefault("a", 1)):
         d.clear()
-        d._connection.client().delete_bucket(Bucket="short-lived")
+        d._connection.client().delete_bucket(Bucket=bucket)
         with pytest.raises(BackendError, match="there is no such bucket") as caught:
             fixed["a"] = 1
         assert (caught.value.operation, caught.value.key) == ("write", ("a",))
