@@ -79,7 +79,7 @@ class Directory:
 
     @property
     def path(self) -> str:
-        """Where it is, or was when it was opened."""
+        """The path that the directory had when it was opened."""
         return os.path.join(self._root, *self._names)
 
     def stat_file(self, name: str) -> os.stat_result | None:
@@ -152,7 +152,10 @@ class Directory:
         self.unlinking(name)()
 
     def unlinking(self, name: str, kept: str | None = None) -> Callable[[], None]:
-        """Return what deletes a file, or moves it to a path: one built-in call where it can be."""
+        """Return a function that deletes a file, or moves it to `kept`, in one built-in call.
+
+        On Windows, a deletion takes several.
+        """
         if kept is not None:
             return partial(os.rename, self._start + name, kept, src_dir_fd=self._fd)
         if self._fd is None:
@@ -203,7 +206,7 @@ class Directory:
         lock_file_in(held, self._start, deadline=None)
 
     def unlock(self) -> None:
-        """Let others in again."""
+        """Release the lock."""
         held = self._held
         try:
             if held.lock is not None and self._fd is not None and sys.platform != "win32":
@@ -224,7 +227,7 @@ class Directory:
         return self._held.lock is not None and self._held.lock != self._fd
 
     def remove_lock_file(self) -> None:
-        """Delete the lock file of a directory that has nothing else; it must be locked."""
+        """Delete the lock file if the directory is otherwise empty; it must be locked."""
         held = self._held
         if not self.has_lock_file():
             return
@@ -270,7 +273,7 @@ class DirectoryMaker:
                 os.chmod(path, os.stat(path).st_mode & 0o7777 | self.mode)
 
     def open(self, held: Held, root: str, names: list[str]) -> None:
-        """Open a directory below the root, and create and flush what leads to it if need be."""
+        """Open a directory below the root; create and flush its parents if need be."""
         opened = held.descriptors
         try:
             opened += map(os.open, (root,), _ROOT)

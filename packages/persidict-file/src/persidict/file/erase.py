@@ -29,7 +29,7 @@ def erase_file(
     durable: bool,
     held: Held,
 ) -> None:
-    """Delete the file that some names below the root lead to, and directories that are empty then.
+    """Delete the file at some names below the root, and the directories that become empty.
 
     Raises:
         FileNotFoundError: There is none.

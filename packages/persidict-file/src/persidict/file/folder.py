@@ -82,7 +82,7 @@ class Folder:
         directory.link_to(name, self._retiring())
 
     def deleting(self, directory: Directory, name: str, info: os.stat_result) -> Callable[[], None]:
-        """Return what deletes a file from its directory, and keeps its inode if need be."""
+        """Return a function that deletes a file, and keeps its inode if need be."""
         if not may_return(info):
             return directory.unlinking(name)
         if not os.path.isdir(self.path):

@@ -76,7 +76,7 @@ class Held:
 
 
 def holding(operation: Callable[[Held], T]) -> T:
-    """Run an operation and clean up after it, whatever is raised and wherever."""
+    """Run an operation and clean up, even if an exception arrives during the cleanup."""
     held = Held()
     try:
         try:

@@ -80,9 +80,9 @@ class NameCheck:
         return [name for name, component in pairs if self._stem(component) + self._suffix == name]
 
     def _are_like_items(self, names: list[str]) -> bool:
-        """Tell whether all names surely match what each of them must, by a few calls for all.
+        """Check all names at once with a few calls; True means that all are valid.
 
-        False says nothing.
+        After False, each name needs a check of its own.
         """
         text = "/".join(["", *names, ""])
         after = "_" if self._tail else self._suffix + "/"

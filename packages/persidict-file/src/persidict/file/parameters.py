@@ -38,7 +38,7 @@ def _validate_format_length(serialization_format: str) -> None:
 
 
 def _validate_digest_len(digest_len: object) -> None:
-    """Raise for what is no length of a digest."""
+    """Raise for an invalid digest length."""
     if not isinstance(digest_len, int) or isinstance(digest_len, bool):
         raise TypeError(f"digest_len must be an int, got {type(digest_len).__name__}")
     if digest_len < 0:
@@ -46,7 +46,7 @@ def _validate_digest_len(digest_len: object) -> None:
 
 
 def _validate_dir_mode(dir_mode: object) -> None:
-    """Raise for what is no mode, or one under which the owner could not use the store."""
+    """Raise for an invalid mode, or one with which the owner could not use the store."""
     if not isinstance(dir_mode, int) or isinstance(dir_mode, bool):
         raise TypeError(f"dir_mode must be an int, got {dir_mode!r:.100}")
     if not 0 <= dir_mode <= 0o7777:

@@ -85,12 +85,12 @@ class PendingFile:
             os.chmod(path, mode)
 
     def close(self, held: Held) -> None:
-        """Close it; others may take it for abandoned after an hour."""
+        """Close the file; after an hour, others may treat it as abandoned."""
         self._fd = -1
         held.close_descriptors(len(held.descriptors) - 1)
 
     def move_aside(self) -> None:
-        """Change its path, so that a move of it that was about to happen fails."""
+        """Change its path, so that the move that was interrupted fails."""
         path = f"{self.path}0"
         self._pending[path] = None
         try:

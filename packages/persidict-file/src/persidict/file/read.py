@@ -92,7 +92,7 @@ def is_absent(path: str, error: OSError) -> bool:
 
 
 def _mapped(descriptor: int, size: int) -> bytes | memoryview:
-    """Map a file, which stays as it is when another one takes its name."""
+    """Map a file into memory; replacing the file does not change what is mapped."""
     if size == 0:
         return b""  # nothing that could be mapped
     import mmap
@@ -101,7 +101,7 @@ def _mapped(descriptor: int, size: int) -> bytes | memoryview:
 
 
 def _read_on(descriptor: int, data: bytes) -> bytes:
-    """Read to the end: more than the system gives at once, or than `fstat` promised."""
+    """Read the rest: one call may return only a part, and the file may have grown since `fstat`."""
     parts = [data]
     while data := os.read(descriptor, 1 << 30):
         parts.append(data)

@@ -49,7 +49,7 @@ class EntryStat:
 
     @property
     def etag(self) -> ETagValue:
-        """The ETag at the time it is first asked for."""
+        """The ETag of the version that the first access finds."""
         return FileStat((self._info(),)).etag
 
     @property

@@ -44,7 +44,7 @@ def unlink_shared(path: str) -> None:
 
 
 def refuse_links(root: str, names: list[str]) -> None:
-    """Raise for what Windows would follow: symlinks and junctions on the way to a directory."""
+    """Raise if a symlink or junction leads to a directory, because Windows would follow it."""
     path = root
     for name in names:
         path = os.path.join(path, name)

@@ -33,7 +33,7 @@ _state = _State()
 
 @contextmanager
 def never_repeated() -> Iterator[None]:
-    """Let nobody send this thread's request again after an attempt that may have been done."""
+    """Forbid resending this thread's request if the server may have carried out an attempt."""
     _state.may_resend = False
     try:
         yield
@@ -84,7 +84,7 @@ def observe(client: Any, on_unreachable: Callable[[], None]) -> None:
 
 
 def give_up_on_silence(request_dict: dict[str, Any], **_: Any) -> bool | None:
-    """Stop botocore from sending a request again that was never answered several times."""
+    """Stop botocore from resending a request after several attempts without an answer."""
     silences = request_dict["context"].get(_SILENCES, 0) + _state.earlier_silences
     return False if silences >= SILENT_ATTEMPTS else None
 

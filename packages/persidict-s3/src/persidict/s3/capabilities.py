@@ -36,7 +36,7 @@ class Capabilities(NamedTuple):
     """Whether it accepts ETags in the quotes that it sends them in."""
 
     def sent(self, etag: ETagValue) -> str:
-        """Return an ETag as the server wants it in a condition."""
+        """Return an ETag in the form that the server accepts in conditions."""
         return etag if self.quoted else etag.strip('"')
 
 

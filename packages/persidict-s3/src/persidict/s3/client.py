@@ -141,7 +141,7 @@ def _make(settings: Settings, *, elsewhere: bool) -> Made:
 
 
 def read_date(text: Any) -> datetime:
-    """Read a date of an answer: the two forms that servers use quickly, all others as botocore."""
+    """Parse a date: the two usual forms quickly, all others as botocore does."""
     try:
         if text[-1:] == "Z":
             return datetime.fromisoformat(text)
@@ -159,7 +159,7 @@ def is_aws(url: str) -> bool:
 
 
 def _expect_for_large_bodies_only(params: dict[str, Any], **_: Any) -> None:
-    """Take back what botocore adds to every PUT: a round trip before a body of a few bytes."""
+    """Remove the `Expect` header from small PUTs, because it costs a round trip."""
     body = params.get("body", b"")
     if (determine_content_length(body) or 0) < _LARGE_BODY:
         params.get("headers", {}).pop("Expect", None)

@@ -239,7 +239,7 @@ class ConditionalRequests:
         return learn(self._objects, endpoint, self._bucket, self._directories)
 
     def _look_instead(self, name: str, expected: ETagValue | None, condition: str) -> None:
-        """Check a condition that the server would not enforce, if the user accepts that."""
+        """Check a condition by reading the ETag, because the server does not enforce it."""
         if self._strict:
             raise BackendError(
                 f"the server does not enforce {condition}, so this operation can't be atomic; "
@@ -257,7 +257,7 @@ class ConditionalRequests:
     def _own_write(
         self, name: str, data: bytes, write: Write, expected: ETagValue | None, started: float
     ) -> Found:
-        """Return what an attempt of ours wrote whose answer got lost.
+        """Return the version that this write created, although its answer was lost.
 
         Raises:
             ETagMismatch: No attempt of ours has written.

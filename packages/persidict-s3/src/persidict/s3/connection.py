@@ -83,7 +83,7 @@ class Connection:
             return self.ready
 
     def permits_other_transports(self) -> bool:
-        """Tell whether requests may go other ways than through a boto3 client of the user's."""
+        """Tell whether requests may bypass boto3: the user passed neither `client` nor `config`."""
         return self._settings is not None and self._settings.config is None
 
     def is_anonymous(self) -> bool:

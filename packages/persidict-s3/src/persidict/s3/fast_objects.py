@@ -295,7 +295,7 @@ class _Credentials:
 
 
 def _found(result: Any) -> Found | None:
-    """Return what an answer tells; None: it lacks the ETag, or the time, for which 0 stands."""
+    """Parse an answer; None: it lacks the ETag or the time (obstore returns 0 then)."""
     meta = result.meta
     timestamp = meta["last_modified"].timestamp()
     if not meta["e_tag"] or not timestamp:

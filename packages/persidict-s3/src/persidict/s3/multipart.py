@@ -60,7 +60,7 @@ class Upload:
         self._etags = list(ordered_map(send, enumerate(_parts(data), 1), _WORKERS))
 
     def complete(self, **condition: str) -> Any:
-        """Make the parts an object; the condition is judged at this moment."""
+        """Turn the parts into an object; at this moment the server checks the condition."""
         parts = [{"PartNumber": number, "ETag": e} for number, e in enumerate(self._etags, 1)]
         return self._client.complete_multipart_upload(
             **self._where, MultipartUpload={"Parts": parts}, **condition

@@ -63,11 +63,11 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def head(self, name: str, *, dated: bool = False) -> Found:
-        """Return an object's version, if asked so with the server's date; ``KeyError``."""
+        """Return an object's version, with the server's date if `dated`; raise ``KeyError``."""
 
     @abstractmethod
     def get(self, name: str, known: ETagValue | None = None) -> tuple[bytes | None, Found]:
-        """Return body and version, no body if the ETag is `known`; ``KeyError``."""
+        """Return body and version, no body if the ETag is `known`; raise ``KeyError``."""
 
     @abstractmethod
     def put(

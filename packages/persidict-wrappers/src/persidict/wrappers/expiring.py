@@ -79,7 +79,7 @@ class ExpiringDict(WrapperDict[ValueType]):
         return self._items_dict if is_whole else self._items_dict._at(self._prefix)
 
     def get_params(self) -> dict[str, Any]:
-        """Return the constructor's arguments that open the same dict; the usual `own_ages` not."""
+        """Return the constructor's arguments that open the same dict; `own_ages` only if True."""
         params = super().get_params()
         if not self.own_ages:
             del params["own_ages"]
@@ -88,7 +88,7 @@ class ExpiringDict(WrapperDict[ValueType]):
     def set_with_max_age(
         self, key: NonEmptyPersiDictKey, value: ValueType, max_age: float | None
     ) -> None:
-        """Write a value whose item is there for `max_age` seconds; None: as long as others.
+        """Write a value that expires after `max_age` seconds; None: the dict's default.
 
         Raises:
             TypeError: `max_age` is no number.

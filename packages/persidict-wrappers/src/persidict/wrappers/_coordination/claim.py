@@ -108,7 +108,7 @@ class Claim:
 
     @property
     def is_surely_held(self) -> bool:
-        """Whether nobody else can have taken over, by this machine's clock."""
+        """Whether, by this machine's clock, nobody else can have taken over."""
         age = self.clock() - self._confirmed
         return self.may_be_ours and not self.is_lost and age < self._seconds
 
@@ -183,7 +183,7 @@ class Claim:
         return self.take()
 
     def pause(self) -> float:
-        """Return the seconds until it pays to look again."""
+        """Return the seconds to wait before the next `look`."""
         ceiling = min(
             _FIRST_PAUSE * 1.5 ** min(self._pauses, 50), _MAX_PAUSE, self._seen.seconds / 4
         )

@@ -164,7 +164,7 @@ class Queue:
         return self._state().waiting
 
     def __bool__(self) -> bool:
-        """True: a queue is a queue, also an empty one."""
+        """Return True, also for an empty queue."""
         return True
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -228,7 +228,7 @@ class Queue:
                 return task
 
     def _begun(self, number: int, attempt: int) -> Task | None:
-        """Return a task that was handed out; None: it was done by a worker that died then."""
+        """Return a task that was handed out; None: a worker finished it but died then."""
         self._items["beats", _digits(number)] = _beat_text(attempt)
         value = self._items.get(("tasks", _digits(number)), ITEM_NOT_AVAILABLE)
         is_done = attempt > 1 and ("results", _digits(number)) in self._items
@@ -240,7 +240,7 @@ class Queue:
         return task
 
     def _watch(self, state: QueueState, most: int) -> None:
-        """Look at the heartbeats of some running tasks, and give up those that had none."""
+        """Check the heartbeats of some running tasks, and give up the tasks without one."""
         for gone in self._seen.keys() - state.running.keys():
             self._seen.pop(gone, None)
         names = random.sample(sorted(state.running), min(most, len(state.running)))

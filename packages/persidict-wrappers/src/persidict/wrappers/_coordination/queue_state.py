@@ -39,7 +39,7 @@ class QueueState:
         return cls(**parts)
 
     def text(self) -> str:
-        """Return what the store keeps; each differs, where equal texts would be one version."""
+        """Return the text to store; a random part makes each text unique."""
         return json.dumps({**asdict(self), "sign": os.urandom(8).hex()})
 
     @property

@@ -145,7 +145,7 @@ def _slots(kind: type) -> Iterator[tuple[str, types.MemberDescriptorType]]:
 
 
 def _has_hidden_state(kind: type) -> bool:
-    """Tell whether instances are larger than what is seen of them: a C type is among the bases."""
+    """Tell whether instances have state outside of dict and slots, because a base is a C type."""
     seen = object.__basicsize__ + _POINTER * (_OWN_POINTERS + sum(1 for _ in _slots(kind)))
     return kind.__itemsize__ > 0 or kind.__basicsize__ > seen
 

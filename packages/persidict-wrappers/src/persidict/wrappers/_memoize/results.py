@@ -90,7 +90,7 @@ class Results:
         self.hits, self.misses = Count(), Count()
 
     def replace(self, key: NonEmptySafeStrTuple, value: Any) -> None:
-        """Store a result over whatever is there; failing to is only logged."""
+        """Store a result over an existing one; log a failure instead of raising."""
         try:
             self.store[key] = value
         except BackendError as error:
