@@ -29,7 +29,8 @@ class Handler(NamedTuple):
 
 WINDOWS = "only Windows locks and replaces files that way; the workflow runs the tests there"
 NOT_HERE = {
-    Handler("persidict/file/locks.py", "lock_file", "PermissionError"): WINDOWS,
+    Handler("persidict/file/windows.py", "_retry", "PermissionError"): WINDOWS,
+    Handler("persidict/file/windows.py", "refuse_links", "OSError"): WINDOWS,
 }
 
 

@@ -45,6 +45,16 @@ class TestMutableDictCached(Mutable):
         return make
 
 
+class TestBoundedDict(Mutable):
+    @pytest.fixture
+    def make_dict(self, place):
+        def make(*, append_only=False, **params):
+            assert not append_only
+            return persidict.BoundedDict(persidict.BasicS3Dict(**place, **params), max_items=10**6)
+
+        return make
+
+
 class TestExpiringDict(Mutable):
     @pytest.fixture
     def make_dict(self, place):

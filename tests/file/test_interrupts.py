@@ -33,6 +33,8 @@ def test_an_exception_at_any_bytecode_comes_through_and_leaks_nothing(name, make
     assert outcome.interrupts > 2
 
 
+# An exception in a callback of the garbage collector is one that Python itself ignores.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_exceptions_of_a_signal_handler_at_random_moments(make, base):
     assert interrupt_by_signals(make, base, 0).problems == []
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from persidict import ITEM_NOT_AVAILABLE, BackendError, FileDirDict, LocalDict, describe
+from persidict.core import local_items
 from persidict.file.held import holders
 from tests.file import pool_jobs
 
@@ -98,12 +99,12 @@ def test_forks_while_threads_write(d):
 
 
 @needs_fork
-def test_a_lock_of_local_dict_held_at_the_fork():
+def test_the_lock_of_items_in_memory_held_at_the_fork():
     d = LocalDict()
     locked, done = threading.Event(), threading.Event()
 
     def hold():
-        with d._lock:
+        with local_items._lock:
             locked.set()
             assert done.wait(60)
 
