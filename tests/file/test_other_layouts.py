@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+pytest.importorskip("persidict.wrappers")
 from persidict import FileDirDict, MutableDictCached, OverlappingMultiDict, register_format
 
 RIGHT = {"serialization_format": "json", "digest_len": 4}

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 
+pytest.importorskip("persidict.wrappers")
 from persidict import (
     AppendOnlyDictCached,
     EmptyDict,

@@ -133,7 +133,7 @@ class _Machine(RuleBasedStateMachine):
             if key[:depth] == prefix and len(key) > depth
         }
 
-    @rule(key=_KEY, depth=_DEPTH, value=_VALUE | st.sampled_from([KEEP_CURRENT]))
+    @rule(key=_KEY, depth=_DEPTH, value=st.one_of(_VALUE, st.sampled_from([KEEP_CURRENT])))
     def set_item(self, key: tuple[str, ...], depth: int, value: Any) -> None:
         d, name = self.at(key, depth)
         if value is not KEEP_CURRENT and self.d.append_only and key in self.model:
@@ -209,7 +209,7 @@ class _Machine(RuleBasedStateMachine):
     @rule(
         key=_KEY,
         depth=_DEPTH,
-        answer=_VALUE | st.sampled_from([KEEP_CURRENT, DELETE_CURRENT]),
+        answer=st.one_of(_VALUE, st.sampled_from([KEEP_CURRENT, DELETE_CURRENT])),
     )
     def transform(self, key: tuple[str, ...], depth: int, answer: Any) -> None:
         d, name = self.at(key, depth)
