@@ -17,8 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 VALUES = {"a": 1, ("b", "c"): [2.5, None], "text": "ä"}
-# They need pytest and hypothesis, are a program, or need other frameworks.
-# The tests' own modules, and those that need a package of somebody else's.
+# They need pytest and hypothesis, are a program, or need packages of others.
 NOT_IMPORTED = re.compile(r"\.(testing|__main__|adapters\.\w+|json_arrays|json_frames)(\.|$)")
 
 
