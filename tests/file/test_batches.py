@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from persidict import FileDirDict
+from persidict.file import file_dir_dict
 from persidict.file.paths import Layout
 
 COMPONENTS = [
@@ -70,10 +71,9 @@ def test_names_together_are_what_they_are_alone(digest_len, head, foreign):
 def test_clear_leaves_a_directory_that_took_an_items_place(tmp_path, monkeypatch):
     d = FileDirDict(base_dir=tmp_path)
     d.update({f"k{number}": number for number in range(20)})
-    listed = d._listed_names
 
-    def replaced_after_listing():
-        everything = list(listed())
+    def replaced_after_listing(start, found, names_of=file_dir_dict.names_of):
+        everything = list(names_of(start, found))
         [path] = tmp_path.glob("k7_*.pkl")
         path.unlink()
         path.mkdir()
@@ -81,7 +81,7 @@ def test_clear_leaves_a_directory_that_took_an_items_place(tmp_path, monkeypatch
         gone.unlink()
         return iter(everything)
 
-    monkeypatch.setattr(d, "_listed_names", replaced_after_listing)
+    monkeypatch.setattr(file_dir_dict, "names_of", replaced_after_listing)
     d.clear()
     assert [name[:3] for name in os.listdir(tmp_path) if name.startswith("k")] == ["k7_"]
     assert len(d) == 0

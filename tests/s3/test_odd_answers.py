@@ -90,9 +90,14 @@ def test_writing(d, leave_out, act):
 @pytest.mark.parametrize("methods", [["PUT"], ["HEAD"], ["PUT", "HEAD"]], ids="-".join)
 def test_no_scratch_object_stays(moto_place, moto, leave_out, methods):
     d = BasicS3Dict(**moto_place)
+
+    def scratch_objects():
+        listing = d._connection.client().list_objects_v2(Bucket="tests", Prefix=".persidict-probe")
+        return {entry["Key"] for entry in listing.get("Contents", ())}
+
+    before = scratch_objects()  # those of other tests, which break servers in other ways
     forget_endpoint(moto.url)
     leave_out("ETag", *methods)
     with pytest.raises(BackendError, match="has no ETag"):
         d.setdefault("a", 1)
-    found = d._connection.client().list_objects_v2(Bucket="tests", Prefix=".persidict-probe")
-    assert found["KeyCount"] == 0
+    assert scratch_objects() <= before
