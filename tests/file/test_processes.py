@@ -99,7 +99,7 @@ def test_forks_while_threads_write(d):
 
 
 @needs_fork
-def test_the_lock_of_items_in_memory_held_at_the_fork():
+def test_a_lock_of_local_dict_held_at_the_fork():
     d = LocalDict()
     locked, done = threading.Event(), threading.Event()
 
