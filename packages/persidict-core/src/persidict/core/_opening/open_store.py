@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, overload
 
 from persidict.core._opening.restore import open_described
-from persidict.core._opening.urls import open_url
 from persidict.core.base import PersiDict
 
 
@@ -57,4 +56,6 @@ def open_store(target: str | os.PathLike[str] | Mapping[str, Any], /, **params: 
     """
     if isinstance(target, Mapping):
         return open_described(target, params)
+    from persidict.core._opening.urls import open_url  # not needed by most programs
+
     return open_url(target, params)
