@@ -22,7 +22,8 @@ def session_moto():
 
 @pytest.fixture
 def moto(session_moto):
-    """A moto server without faults, latency or gate."""
+    """A moto server without faults, latency, gate or earlier requests."""
+    session_moto.seen.clear()
     yield session_moto
     session_moto.latency, session_moto.faults, session_moto.gate = 0.0, None, None
 
