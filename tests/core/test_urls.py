@@ -113,6 +113,22 @@ def test_refused(url, says):
         address_of(url, windows=False)
 
 
+@pytest.mark.parametrize(
+    ("url", "params"),
+    [
+        ("./d", {"format": "json", "serialization_format": "pkl"}),
+        ("./d?format=json", {"serialization_format": "pkl"}),
+        ("./d?serialization_format=json", {"format": "pkl"}),
+        ("./d?format=json", {"format": "json", "serialization_format": "pkl"}),
+        ("s3://bucket/p?format=json", {"format": "pkl"}),
+        ("./d?format=json", {"format": None}),
+    ],
+)
+def test_formats_that_contradict_each_other(url, params):
+    with pytest.raises(ValueError, match=r"a store has one format, got .* and .*: leave one out"):
+        open_store(url, **params)
+
+
 def test_credentials_are_refused_and_not_repeated():
     for url in ("s3://AKIA:secret@bucket/prefix", "s3://AKIA:sec/ret@bucket/prefix"):
         with pytest.raises(ValueError, match="credentials") as caught:

@@ -223,8 +223,8 @@ def test_parameters_of_urls(tmp_path, monkeypatch):
 
 
 def test_arguments_win_over_the_url(tmp_path):
-    d = open_store(f"{tmp_path}?format=json&digest_len=2", format="pkl", signing_key=SECRET)
-    assert (d.serialization_format, d.digest_len) == ("pkl", 2)
+    d = open_store(f"{tmp_path}?digest_len=2&durable=true", digest_len=3, signing_key=SECRET)
+    assert (d.durable, d.digest_len) == (True, 3)
     assert d.signing_key is not None
 
 
@@ -277,3 +277,9 @@ def test_a_store_without_items_survives_mixinforge():
     mixinforge = pytest.importorskip("mixinforge")
     d = EmptyDict(append_only=True, serialization_format="json")
     assert repr(mixinforge.loadjs(mixinforge.dumpjs(d))) == repr(d)
+
+
+def test_one_format_said_twice(tmp_path):
+    d = open_store(f"{tmp_path}?format=json", format="json", serialization_format="json")
+    assert d.serialization_format == "json"
+    assert open_store(tmp_path, format="json").serialization_format == "json"

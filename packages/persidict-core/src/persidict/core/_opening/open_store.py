@@ -34,13 +34,15 @@ def open_store(target: str | os.PathLike[str] | Mapping[str, Any], /, **params: 
 
     Args:
         target: The URL, path or description.
-        **params: More constructor arguments; they override those in `target`. For a description,
-            also the arguments that it ``needs``: a plain name goes to every dict in it that needs
-            it, a dotted one (``{"main_dict.signing_key": key}``) to that dict alone.
+        **params: More constructor arguments; they override those in `target`, except for the
+            format in a URL. For a description, also the arguments that it ``needs``: a plain name
+            goes to every dict in it that needs it, a dotted one
+            (``{"main_dict.signing_key": key}``) to that dict alone.
 
     Raises:
         ValueError: The URL, an argument in it, or the description is malformed; it names a module
-            that is not imported; or something that it needs is not given.
+            that is not imported; something that it needs is not given; or formats are given that
+            differ.
         TypeError: `target` is of another type, or an argument has an unknown name.
         ModuleNotFoundError: The distribution for it is not installed; the message says how to
             install it.

@@ -44,15 +44,18 @@ class Address(NamedTuple):
 
 
 def open_url(target: str | os.PathLike[str], given: Mapping[str, Any]) -> PersiDict[Any]:
-    """Open a store by URL or path, with constructor arguments that win over those in it."""
+    """Open a store by URL or path, with constructor arguments that win over those in it.
+
+    Only the format may not differ: it says what the store holds already.
+    """
     address = address_of(target, windows=os.name == "nt")
+    given = _with_one_format(given, address.query)
     name = address.store
     if name == "BasicS3Dict" and "base_dir" in {*address.query, *given}:
         name = "S3Dict"
     cls: Any = _facade.load(name)
     allowed = _annotations(cls)
     params = _converted(address, allowed)
-    given = {_FORMAT if name == "format" else name: value for name, value in given.items()}
     if unknown := [name for name in given if name not in allowed]:
         raise unknown_parameter(name, unknown[0], allowed)
     params |= given
@@ -150,6 +153,18 @@ def _split(query: str) -> dict[str, str]:
             raise ValueError(f"{name!r} is given twice")
         found[name] = unquote(value)
     return found
+
+
+def _with_one_format(given: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
+    """Return arguments under their constructors' names; raise if formats contradict each other."""
+    names = ("format", _FORMAT)
+    named = {f"{name}={given[name]!r:.50}": given[name] for name in names if name in given}
+    if _FORMAT in query:
+        named[f"format={shown(query[_FORMAT])} in the URL"] = query[_FORMAT]
+    values = list(named.values())
+    if any(value != values[0] for value in values):
+        raise ValueError(f"a store has one format, got {' and '.join(named)}: leave one out")
+    return {_FORMAT if name == "format" else name: value for name, value in given.items()}
 
 
 def _annotations(cls: type) -> dict[str, str]:
