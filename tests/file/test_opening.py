@@ -237,7 +237,7 @@ def test_text_needs_no_class(tmp_path):
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("frmat=json", "unknown parameter 'frmat'.*append_only, .*serialization_format, format"),
+        ("frmat=json", "unknown parameter 'frmat'.*append_only, .*serialization_format, .*format"),
         ("base_dir=x", "base_dir.*already"),
         ("append_only=maybe", "true or false, got 'maybe'"),
         ("digest_len=many", "digest_len must be an integer, got 'many'"),

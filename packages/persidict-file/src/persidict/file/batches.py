@@ -19,7 +19,7 @@ from persidict.file.flush import can_sync_file_system, sync_file_system
 from persidict.file.folder import Folder
 from persidict.file.held import Held, holding
 from persidict.file.pending_file import MAX_REMOVALS, PendingFile, commit
-from persidict.file.system_errors import raise_foreign
+from persidict.file.system_errors import is_gone
 
 # What a batch has at most: files, and bytes, which it holds in memory.
 _MAX_FILES = 1024
@@ -121,7 +121,7 @@ class _Target:
         for _ in range(MAX_REMOVALS):
             try:
                 if self._directory is None:
-                    self._directory = Directory(
+                    self._directory = self._folder.directory_type(
                         self._held, self._folder.root, self._directories, self._maker
                     )
                 commit(self._held, self._directory, name, pending, expected, self._folder)
@@ -129,8 +129,9 @@ class _Target:
                 if self._held.unlock is not None:
                     self._held.unlock()
                 return False
-            except FileNotFoundError as error:
-                raise_foreign(error)
+            except OSError as error:
+                if not is_gone(error):
+                    raise
                 removed = error  # as empty, by another process that deleted its last item
                 if self._held.unlock is not None:
                     self._held.unlock()

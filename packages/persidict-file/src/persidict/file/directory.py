@@ -51,6 +51,8 @@ class Directory:
         maker: Creates directories that are missing; None: raise ``FileNotFoundError``.
     """
 
+    locks_itself = BY_DESCRIPTOR  # otherwise, the lock is on a file in it
+
     def __init__(
         self, held: Held, root: str, names: list[str], maker: DirectoryMaker | None
     ) -> None:
@@ -192,9 +194,9 @@ class Directory:
         holders[thread] = held
         if held.outer is not None:
             held.lock = None
-            lock_inside(held, self._start)
+            lock_inside(held, self._start, locks_itself=self.locks_itself)
             return
-        if self._fd is not None and sys.platform != "win32":
+        if self.locks_itself and self._fd is not None and sys.platform != "win32":
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX)
             except OSError as error:

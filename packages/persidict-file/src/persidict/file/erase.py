@@ -15,7 +15,7 @@ from persidict.file.directory import Directory
 from persidict.file.folder import RECENT, Folder
 from persidict.file.held import Held, holding
 from persidict.file.pending_file import require_version
-from persidict.file.system_errors import raise_foreign
+from persidict.file.system_errors import is_gone, raise_foreign
 
 # Files deleted before their directory is flushed, and under one lock.
 _MAX_UNSYNCED = 4096
@@ -36,7 +36,9 @@ def erase_file(
         ETagMismatch: It is not the expected one.
     """
     *directories, name = names
-    directory = Directory(held, folder.root, directories, None)
+    if not folder.is_local:
+        folder.prepare(expected)
+    directory = folder.directory_type(held, folder.root, directories, None)
     directory.lock()
     while True:
         held.is_disturbed, held.committing = False, None
@@ -73,8 +75,10 @@ def erase_names(
         while batch := list(islice(together, _MAX_UNSYNCED)):
             try:
                 holding(partial(_erase_batch, directories, batch, folder, durable))
-            except (FileNotFoundError, NotADirectoryError) as error:
-                raise_foreign(error)  # otherwise another process has deleted them all
+            except OSError as error:
+                # Otherwise another process has deleted them all.
+                if not is_gone(error) and error.errno != errno.ENOTDIR:
+                    raise
         remove_empty(folder, directories)
 
 
@@ -99,7 +103,7 @@ def _is_removed(folder: Folder, directories: list[str], held: Held) -> bool:
         return True
     if not folder.uses_lock_files:
         return False
-    directory = Directory(held, folder.root, directories, None)
+    directory = folder.directory_type(held, folder.root, directories, None)
     directory.lock()
     directory.remove_lock_file()
     held.close()
@@ -110,7 +114,8 @@ def _is_removed(folder: Folder, directories: list[str], held: Held) -> bool:
 def _erase_batch(
     directories: list[str], names: list[str], folder: Folder, durable: bool, held: Held
 ) -> None:
-    directory = Directory(held, folder.root, directories, None)
+    folder.prepare(ANY_ETAG)
+    directory = folder.directory_type(held, folder.root, directories, None)
     for start in range(0, len(names), _MAX_LOCKED):
         directory.lock()
         now = time.time_ns()
@@ -123,8 +128,9 @@ def _erase_batch(
                     folder.deleting(directory, name, current)()
                 else:
                     directory.unlink(name)
-            except FileNotFoundError as error:
-                raise_foreign(error)  # otherwise by a program that takes no locks
+            except OSError as error:
+                if not is_gone(error):  # otherwise by a program that takes no locks
+                    raise
         folder.uses_lock_files = directory.has_lock_file()
         directory.unlock()
     if durable:

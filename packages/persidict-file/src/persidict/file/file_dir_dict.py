@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from persidict.core._codecs.signing import SigningKey
 from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
@@ -22,6 +22,7 @@ from persidict.file.directory import DirectoryMaker
 from persidict.file.erase import erase_file, erase_names, is_removed
 from persidict.file.folder import Folder
 from persidict.file.held import holding
+from persidict.file.look_again import look_again
 from persidict.file.parameters import (
     DEFAULT_BASE_DIR,
     MAX_PATH,
@@ -31,12 +32,13 @@ from persidict.file.parameters import (
 )
 from persidict.file.paths import Layout
 from persidict.file.pending_file import look_first, write
-from persidict.file.read import is_absent, read_again, read_version
+from persidict.file.read import is_absent, read_version
 from persidict.file.scan import directories_below, first_components, items_below, names_of
 from persidict.file.stats import EntryStat, FileStat
-from persidict.file.system_errors import MAX_SHOWN, backend_error, raise_foreign
+from persidict.file.system_errors import MAX_SHOWN, backend_error, is_gone
 
 _MAX_DIGEST_LEN = 26
+T = TypeVar("T")
 
 
 class FileDirDict(BlobDict[ValueType]):
@@ -65,6 +67,8 @@ class FileDirDict(BlobDict[ValueType]):
             tags of objects, which can run code.
         max_inflated_bytes: What a compressed value may inflate to; larger ones are stored
             uncompressed, and refused when they are read. None: no bound.
+        strict_conditions: Raise `BackendError` where the file system can't do a condition
+            atomically between machines or mounts; otherwise, a warning is logged once.
 
     Raises:
         ValueError: `base_dir` is empty or no directory, or `digest_len` is out of range. From a
@@ -103,6 +107,7 @@ class FileDirDict(BlobDict[ValueType]):
         signing_key: SigningKey | None = None,
         object_tags: bool = True,
         max_inflated_bytes: int | None = 2**30,
+        strict_conditions: bool = False,
     ) -> None:
         super().__init__(
             append_only=append_only,
@@ -124,7 +129,9 @@ class FileDirDict(BlobDict[ValueType]):
         self._max_path = MAX_PATH - len(os.fsencode(self._start))
         self._layout = Layout(serialization_format, min(digest_len, _MAX_DIGEST_LEN))
         self._misses = MissNotice()
-        self._folder = Folder(self._root, DirectoryMaker(dir_mode, durable=self.durable))
+        self.strict_conditions = bool(strict_conditions)
+        maker = DirectoryMaker(dir_mode, durable=self.durable)
+        self._folder = Folder(self._root, maker, strict=self.strict_conditions)
 
     @property
     def base_dir(self) -> str:
@@ -136,9 +143,9 @@ class FileDirDict(BlobDict[ValueType]):
         try:
             info = os.stat(path)
         except OSError as error:
-            if error.errno == errno.ENOENT and self._misses.is_over:
+            if error.errno == errno.ENOENT and self._misses.is_over and self._folder.is_local:
                 raise KeyError(key) from error
-            raise self._missing_or_failure("look up", key, error) from error
+            info = self._again(partial(os.stat, path), "look up", key, error)
         if not stat.S_ISREG(info.st_mode):
             raise KeyError(key)
         return FileStat((info,))
@@ -150,12 +157,10 @@ class FileDirDict(BlobDict[ValueType]):
         try:
             return read_version(path, known, self._takes_maps)
         except OSError as error:
-            if error.errno == errno.ENOENT and self._misses.is_over:
+            if error.errno == errno.ENOENT and self._misses.is_over and self._folder.is_local:
                 raise KeyError(key) from error
-            try:
-                return read_again(path, known, self._takes_maps, error)
-            except OSError as final:
-                raise self._missing_or_failure("read", key, final) from final
+            read = partial(read_version, path, known, self._takes_maps)
+            return self._again(read, "read", key, error)
 
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
@@ -178,7 +183,10 @@ class FileDirDict(BlobDict[ValueType]):
         names = self._names_to_write(key)
         try:
             if expected is not ANY_ETAG:
-                look_first(self._where(key), expected)
+                if not self._folder.is_local:
+                    self._folder.prepare(expected)
+                if not self._folder.is_shared:  # there, such a look may be outdated
+                    look_first(self._where(key), expected)
             pieces = data if isinstance(data, list) else (data,)
             return holding(partial(write, names, pieces, expected, self._folder, self.durable))
         except OSError as error:
@@ -219,6 +227,7 @@ class FileDirDict(BlobDict[ValueType]):
         )
         for batch in batches(encoded):
             try:
+                self._folder.prepare(expected)
                 yield from write_batch(batch, expected, self._folder, stop=stop)
             except OSError as error:
                 raise self._failure("write", None, error) from error
@@ -227,10 +236,9 @@ class FileDirDict(BlobDict[ValueType]):
         names = self._layout.file(key).split(os.sep)[1:]
         try:
             holding(partial(erase_file, names, expected, self._folder, self.durable))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise_foreign(error)
-            raise KeyError(key) from error
         except OSError as error:
+            if is_gone(error) or error.errno == errno.ENOTDIR:
+                raise KeyError(key) from error
             raise self._failure("delete", key, error) from error
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
@@ -313,14 +321,18 @@ class FileDirDict(BlobDict[ValueType]):
             refuse_path(self._start + path, self._shown(key))
         return path.split(os.sep)[1:]
 
-    def _missing_or_failure(
-        self, operation: str, key: NonEmptySafeStrTuple, error: OSError
-    ) -> KeyError | BackendError:
-        raise_foreign(error)
-        if is_absent(self._where(key), error):
-            self._misses.found_nothing(self)
-            return KeyError(key)
-        return self._failure(operation, key, error)
+    def _again(
+        self, look: Callable[[], T], operation: str, key: NonEmptySafeStrTuple, error: OSError
+    ) -> T:
+        """Look again where that can help, and say what is wrong otherwise."""
+        try:
+            names = self._layout.file(key).split(os.sep)[1:]
+            return look_again(look, names, self._folder, error)
+        except OSError as final:
+            if is_absent(self._where(key), final):
+                self._misses.found_nothing(self)
+                raise KeyError(key) from final
+            raise self._failure(operation, key, final) from final
 
     def _failure(
         self, operation: str, key: NonEmptySafeStrTuple | None, error: OSError

@@ -19,10 +19,14 @@ import zlib
 from collections.abc import Callable
 from functools import cache
 
+from persidict.core.backend import Expected
+from persidict.core.flags import ANY_ETAG
 from persidict.core.log import debug
 from persidict.file.directory import LONGEST_TICK, NO_FOLLOW, Directory, DirectoryMaker
+from persidict.file.file_systems import LOCAL, FileSystem, file_system_of, warn_or_refuse
 from persidict.file.held import Held, holding
 from persidict.file.locks import try_lock
+from persidict.file.shared_directory import SharedDirectory
 from persidict.file.system_errors import raise_foreign
 
 # Outside the alphabet of keys, so that no component has this name.
@@ -46,22 +50,52 @@ class Folder:
     Args:
         root: The store's base directory.
         maker: Creates it.
+        strict: Whether conditions that can't be exact are refused.
 
     Attributes:
+        directory_type: Opens and locks the directories of the store.
+        is_local: Whether the file system is known to be local, so that all users of the store
+            are on this machine.
+        is_shared: Whether it is known to be one that needs another type of directories.
         is_swept: Whether files that others left behind were deleted once.
         uses_lock_files: Whether directories can't be locked themselves; they may hold lock files.
     """
 
-    def __init__(self, root: str, maker: DirectoryMaker) -> None:
-        self.root, self.maker = root, maker
+    def __init__(self, root: str, maker: DirectoryMaker, *, strict: bool = False) -> None:
+        self.root, self.maker, self._strict = root, maker, strict
+        self.directory_type: type[Directory] = Directory
+        self.is_local = self.is_shared = False
+        self._file_system: FileSystem | None = None
         self.path = f"{root}{os.sep}{FOLDER_NAME}"
         self.is_swept = False
         self.uses_lock_files = False
         self._retired = 0
         self._max_retired = _MIN_RETIRED
 
+    def file_system(self) -> FileSystem:
+        """Return the file system of the store; find it out at the first call."""
+        if self._file_system is None:
+            self._file_system = found = file_system_of(self.root)
+            self.is_local = found == LOCAL
+            self.is_shared = found.is_shared
+            if found.is_shared:
+                self.directory_type = SharedDirectory
+        return self._file_system
+
+    def prepare(self, expected: Expected) -> None:
+        """Find out about the file system, before a change that may have a condition.
+
+        If conditions can't be exact there, log a warning, once.
+
+        Raises:
+            OSError: ``ENOTSUP``, instead of the warning, if the store is strict.
+        """
+        if self.file_system().loss and expected is not ANY_ETAG:
+            warn_or_refuse(self.root, self.file_system(), strict=self._strict)
+
     def sweep(self) -> None:
         """Delete the files of writers that are surely dead, and old versions."""
+        self.file_system()
         self.is_swept = True
         self._retired = 0
         left = 0

@@ -43,12 +43,13 @@ _LOCK_FILE = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os,
 _MAX_NESTED_WAIT = 0.2
 
 
-def lock_inside(held: Held, start: str) -> None:
+def lock_inside(held: Held, start: str, *, locks_itself: bool) -> None:
     """Lock a directory for an operation that interrupted another one in the same thread.
 
     Args:
         held: Gets the lock; `directory` is set.
         start: What comes before a name in the directory.
+        locks_itself: Whether the lock is on the directory, not on a file in it.
 
     Raises:
         OSError: ``EDEADLK``: the interrupted operation is just deleting from the same directory,
@@ -69,7 +70,7 @@ def lock_inside(held: Held, start: str) -> None:
         _acquire(locked, deadline=None)
         return
     deadline = time.monotonic() + _MAX_NESTED_WAIT
-    if not _is_directory_locked(held, deadline):
+    if not (locks_itself and _is_directory_locked(held, deadline)):
         lock_file_in(held, start, deadline=deadline)
 
 

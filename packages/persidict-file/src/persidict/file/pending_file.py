@@ -9,6 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE
@@ -17,7 +18,7 @@ from persidict.file.folder import RECENT, Folder, host, may_return
 from persidict.file.held import Held
 from persidict.file.read import is_absent
 from persidict.file.stats import FileStat
-from persidict.file.system_errors import raise_foreign
+from persidict.file.system_errors import is_gone, raise_foreign
 
 if sys.platform != "win32":
     import fcntl
@@ -48,6 +49,8 @@ class PendingFile:
         path: Where it is.
         info: Its stat; the modification time is part of the ETag.
     """
+
+    info: os.stat_result
 
     def __init__(
         self, held: Held, folder: Folder, pieces: Sequence[bytes], *, synced: bool
@@ -110,6 +113,11 @@ class PendingFile:
             if self.info.st_mtime_ns > moment_ns:
                 break
 
+    def look_again(self, directory: Directory, name: str) -> None:
+        """Take the stat that the file has under its name, which a server may have changed."""
+        with suppress(OSError):  # it is written all the same
+            self.info = directory.stat_file(name) or self.info
+
     def _stamp(self, moment_ns: int) -> None:
         """Set the modification time, and flush it with the content."""
         if BY_DESCRIPTOR and self._fd >= 0:
@@ -138,16 +146,17 @@ def write(
     *directories, name = names
     if not folder.is_swept:
         folder.sweep()
-    pending = PendingFile(held, folder, pieces, synced=durable)
+    pending = PendingFile(held, folder, pieces, synced=durable or folder.is_shared)
     if not BY_DESCRIPTOR:  # an open file can't be moved there
         held.close_descriptors(0)
     kept = len(held.descriptors)
     for _ in range(MAX_REMOVALS):
         try:
-            directory = Directory(held, folder.root, directories, folder.maker)
+            directory = folder.directory_type(held, folder.root, directories, folder.maker)
             commit(held, directory, name, pending, expected, folder)
-        except FileNotFoundError as error:
-            raise_foreign(error)
+        except OSError as error:
+            if not is_gone(error):
+                raise
             removed = error  # as empty, by another process that deleted its last item
             if held.unlock is not None:
                 held.unlock()
@@ -181,10 +190,8 @@ def commit(
         if held.is_disturbed:
             continue  # a signal handler or finalizer has changed something in here
         try:
-            if current is None:
-                directory.insert(source, name)
-            else:
-                directory.replace(source, name)
+            move = directory.insert if current is None else directory.replace
+            move(source, name)
             break
         except FileExistsError as error:
             raise_foreign(error)
@@ -195,6 +202,8 @@ def commit(
             if not held.is_disturbed:
                 raise
     held.pending.pop(pending.path, None)
+    if not folder.is_local:
+        pending.look_again(directory, name)
     directory.unlock()
 
 

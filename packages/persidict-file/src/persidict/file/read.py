@@ -18,7 +18,6 @@ _LAST = (-1,)
 _MAYBE_NO_FILE = {errno.ENXIO, errno.EOPNOTSUPP, errno.EACCES}
 # A symlink to itself; a path that is too long to have been written.
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
-_MAX_STALE = 10
 
 
 def read_version(
@@ -58,24 +57,6 @@ def read_version(
     finally:
         if opened:
             os.close(opened[0])
-
-
-def read_again(
-    path: str, known: ETagValue | None, as_map: bool, error: OSError
-) -> tuple[bytes | memoryview | None, FileStat]:
-    """Read a file that a network file system has replaced since its name was looked up.
-
-    Raises:
-        OSError: The given error, if it says something else, or stays.
-    """
-    for _ in range(_MAX_STALE):
-        if error.errno != errno.ESTALE:
-            break
-        try:
-            return read_version(path, known, as_map)
-        except OSError as another:
-            error = another
-    raise error
 
 
 def is_absent(path: str, error: OSError) -> bool:

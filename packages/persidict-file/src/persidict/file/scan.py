@@ -14,6 +14,8 @@ from persidict.file.paths import Layout
 # Entries looked at together: looking for any item must not cost a long list.
 _FIRST_BATCH = 4
 _MAX_BATCH = 512
+# Never created, removed meanwhile, or too deep for the system, which writes refuse.
+_NO_DIRECTORY = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def items_below(
@@ -144,8 +146,9 @@ def _listing(path: str) -> Any:
     try:
         return os.scandir(path)
     except OSError as error:
-        # Never created, removed meanwhile, or too deep for the system, which writes refuse.
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        if error.errno == errno.ESTALE and os.path.isdir(path):  # looked up anew
+            return os.scandir(path)
+        if error.errno not in _NO_DIRECTORY:
             raise
         return _closable(())
 

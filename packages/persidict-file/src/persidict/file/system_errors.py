@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from persidict.core.errors import BackendError
@@ -10,6 +11,7 @@ from persidict.core.keys import shown_key
 # Characters of a path below the root that a message shows.
 MAX_SHOWN = 200
 _MAX_REASON = 1000
+_GONE = (errno.ENOENT, errno.ESTALE)
 
 
 def raise_foreign(error: OSError) -> None:
@@ -20,6 +22,12 @@ def raise_foreign(error: OSError) -> None:
     """
     if error.errno is None:
         raise error
+
+
+def is_gone(error: OSError) -> bool:
+    """Tell whether a file or directory is missing, or was until a network file system noticed."""
+    raise_foreign(error)
+    return error.errno in _GONE
 
 
 def backend_error(
