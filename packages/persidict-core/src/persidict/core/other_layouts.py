@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from persidict.core._codecs.registry import stores_text
 from persidict.core._opening.contract import StaysBehind
 from persidict.core.backend import Backend
+from persidict.core.errors import BackendError
 from persidict.core.keys import SafeStrTuple
 from persidict.core.parameters import constructor_parameters
 from persidict.core.redaction import shown
@@ -19,24 +21,40 @@ class MissNotice:
     an item and when a listing is empty, so that hits cost nothing.
     """
 
-    __slots__ = ("is_over",)
+    __slots__ = ("_handle", "_looks", "is_over")
     is_over: bool
     """Whether nothing is to be done any more; stores may look at it first to save the call."""
 
     def __init__(self) -> None:
         self.is_over = False
+        # Popped in one step, so that only one of several threads looks.
+        self._looks = [None]
+        self._handle: weakref.ref[Backend[Any]] | None = None
 
     def silence(self) -> None:
-        """Never warn: the place is known to hold items of several formats."""
+        """Never warn: the place is known to hold own items, or items of several formats."""
         self.is_over = True
+
+    def speak_for(self, handle: Backend[Any]) -> None:
+        """Show the constructor call of a handle that contains the store, and that users have."""
+        self._handle = weakref.ref(handle)
 
     def found_nothing(self, store: Backend[Any]) -> None:
         """Look at the store's place, once, and warn if it has other items only."""
-        if self.is_over:
+        if self.is_over or not self._looks:
+            return
+        try:
+            self._looks.pop()
+        except IndexError:
             return
         self.is_over = True
-        whole = store._at(SafeStrTuple())
-        if others := whole._stored_otherwise():
+        handle = None if self._handle is None else self._handle()
+        whole = (store if handle is None else handle)._at(SafeStrTuple())
+        try:
+            others = whole._stored_otherwise()
+        except BackendError:
+            return  # listing may be forbidden; the miss is an answer all the same
+        if others:
             import logging  # slow to import, rarely needed
 
             logger = ".".join(type(store).__module__.split(".")[:2])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
-from operator import itemgetter
 from typing import Any, ClassVar, TypeVar
 
 from botocore.config import Config
@@ -23,10 +21,11 @@ from persidict.core.flags import (
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.other_layouts import with_format
+from persidict.core.other_layouts import MissNotice, with_format
 from persidict.core.recent_writes import RecentWrites
 from persidict.core.results import ETagValue, Stat, ValueType
 from persidict.s3.bucket import Bucket
+from persidict.s3.bulk import erase_each, insert_each, load_each, put_each
 from persidict.s3.client import Settings
 from persidict.s3.conditional_requests import ConditionalRequests
 from persidict.s3.connection import connection_for
@@ -35,8 +34,7 @@ from persidict.s3.errors import S3_ERRORS, backend_error
 from persidict.s3.fast_objects import objects_for
 from persidict.s3.listing import ListPage, first_components, has_item, other_formats, pages
 from persidict.s3.naming import Naming, with_slash
-from persidict.s3.objects import PAGE_SIZE, Found
-from persidict.s3.parallel import ordered_map
+from persidict.s3.objects import Found
 from persidict.s3.parameters import (
     validate_bucket_name,
     validate_connection,
@@ -44,7 +42,6 @@ from persidict.s3.parameters import (
 )
 from persidict.s3.stats import LateStat
 
-_MAX_DELETERS = 4
 # Their bodies carry a nonce, so that no two writes have the same ETag.
 _FORMATS_WITH_NONCE = frozenset({"pkl", "json"})
 _Outcome = TypeVar("_Outcome")
@@ -169,6 +166,7 @@ class BasicS3Dict(BlobDict[ValueType]):
             never_deleted=self.append_only,
         )
         self._recent_writes = RecentWrites()
+        self._misses = MissNotice()
         if not is_arriving():
             self._run("use the bucket", None, self._bucket.check)
 
@@ -184,7 +182,9 @@ class BasicS3Dict(BlobDict[ValueType]):
 
     def __bool__(self) -> bool:
         """Tell whether there is any item, by listing one."""
-        return has_item(self._list_page(), self._naming, self.root_prefix, first=1)
+        has_any = has_item(self._list_page(), self._naming, self.root_prefix, first=1)
+        self._note_listing(is_empty=not has_any)
+        return has_any
 
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
         name = self._naming.object_name(key)
@@ -225,15 +225,22 @@ class BasicS3Dict(BlobDict[ValueType]):
             self._run("delete", key, self._conditional.delete, name, expected)
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
+        is_empty = True
         for page in pages(self._list_page(), self._naming.directory(prefix)):
             for name, etag, timestamp, size in page.objects:
                 key = self._naming.key_of(name)
                 if key is not None:
+                    is_empty = False
                     yield key, Stat(etag, timestamp, size)
+        self._note_listing(is_empty=is_empty)
 
     def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
         directory = self._naming.directory(prefix)
-        return first_components(self._list_page(), self._naming, directory, self.max_workers)
+        is_empty = True
+        for name in first_components(self._list_page(), self._naming, directory, self.max_workers):
+            is_empty = False
+            yield name
+        self._note_listing(is_empty=is_empty)
 
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
@@ -244,53 +251,27 @@ class BasicS3Dict(BlobDict[ValueType]):
     def _revalidate_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, ETagValue | None]]
     ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType | ValueNotRetrievedFlag, StatLike]]:
-        def load(pair: tuple[NonEmptySafeStrTuple, ETagValue | None]) -> Any:
-            try:
-                return pair[0], *self._load(*pair)
-            except KeyError:
-                return None
-
-        answers = ordered_map(load, wanted, self.max_workers)
-        return (found for found in answers if found is not None)
+        return load_each(self._load, wanted, self.max_workers)
 
     def _store_many(
         self,
         items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
         expected: AnyETagFlag | ItemNotAvailableFlag,
     ) -> None:
-        for _ in self._each_put(items, lambda item: self._put(*item, expected)):
-            continue
+        encoded = ((key, self._encoded(key, value)) for key, value in items)
+        put_each(self._put, encoded, expected, self.max_workers)
 
     def _insert_many(
         self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]
     ) -> Iterator[bool]:
-        def insert(item: tuple[NonEmptySafeStrTuple, bytes]) -> bool:
-            try:
-                self._put(*item, ITEM_NOT_AVAILABLE)
-            except ETagMismatch:
-                return False
-            return True
-
-        return self._each_put(items, insert)
-
-    def _each_put(
-        self,
-        items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]],
-        put: Callable[[tuple[NonEmptySafeStrTuple, bytes]], _Outcome],
-    ) -> Iterator[_Outcome]:
-        """Encode items and put them in parallel, those of one key in order."""
         encoded = ((key, self._encoded(key, value)) for key, value in items)
-        return ordered_map(put, encoded, self.max_workers, conflict=itemgetter(0))
+        return insert_each(self._put, encoded, self.max_workers)
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
-        source = iter(keys)
-        batches = iter(lambda: list(islice(source, PAGE_SIZE)), [])
-        workers = min(_MAX_DELETERS, self.max_workers)
-        for failed in ordered_map(self._erase_batch, batches, workers):
-            if failed:
-                raise deletions_failed(
-                    failed, type(self).__name__, self.bucket_name, self._naming.key_of
-                )
+        for failed in erase_each(self._erase_batch, keys, self.max_workers):
+            raise deletions_failed(
+                failed, type(self).__name__, self.bucket_name, self._naming.key_of
+            )
 
     def _erase_batch(self, keys: list[NonEmptySafeStrTuple]) -> list[tuple[str, str]]:
         names = list(dict.fromkeys(map(self._naming.object_name, keys)))
@@ -298,6 +279,15 @@ class BasicS3Dict(BlobDict[ValueType]):
 
     def _list_page(self) -> ListPage:
         return partial(self._run, "list", None, self._objects.page)
+
+    def _note_listing(self, *, is_empty: bool) -> None:
+        if is_empty:
+            self._misses.found_nothing(self)
+        else:
+            self._misses.silence()
+
+    def _expect_other_layouts(self) -> None:
+        self._misses.silence()
 
     def _stored_otherwise(self) -> list[dict[str, Any]]:
         return [with_format(name) for name in other_formats(self._list_page(), self._naming)]
@@ -320,9 +310,13 @@ class BasicS3Dict(BlobDict[ValueType]):
             return self._bucket.run(request, *args, **options)
         except S3_ERRORS as error:
             raise self._failed(error, operation, key) from error
+        except KeyError:
+            self._misses.found_nothing(self)
+            raise
 
     def _noted(self, key: NonEmptySafeStrTuple, name: str, found: Found) -> StatLike:
         """Turn an answer into a stat, and remember which version was seen."""
+        self._misses.silence()
         self._connection.write_ids.note(f"{self.bucket_name}/{name}", found.etag, found.write_ids)
         if found.timestamp is None:
             return LateStat(partial(self._stat, key), found.etag)

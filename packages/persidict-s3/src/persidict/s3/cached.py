@@ -130,6 +130,7 @@ class S3Dict(ForwardingDict[ValueType]):
         self.max_cached_bytes = max_cached_bytes
         directory = os.path.join(self.base_dir, _cache_name(self._basic, digest_len))
         super().__init__(self._cached(directory))
+        self._basic._misses.speak_for(self)
 
     @property
     def main_dict(self) -> BasicS3Dict[ValueType]:
@@ -154,6 +155,9 @@ class S3Dict(ForwardingDict[ValueType]):
     def __bool__(self) -> bool:
         """Tell whether there is any item, by listing one."""
         return bool(self.main_dict)
+
+    def _stored_otherwise(self) -> list[dict[str, Any]]:
+        return self._basic._stored_otherwise()
 
     def _cached(self, directory: str) -> ForwardingDict[ValueType]:
         """Return the dict with its cache in a directory.

@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
+from persidict.core._codecs.registry import stores_text
 from persidict.core.key_components import is_component
 from persidict.s3.naming import Naming
 from persidict.s3.objects import PAGE_SIZE, Page
 from persidict.s3.parallel import ordered_map
 
-_USUAL_FORMATS = ("pkl", "json")
 # Objects to look at first in a directory: one item is enough.
 _SAMPLE = 10
+# Objects to look at to find out which formats there are.
+_FORMATS_SAMPLE = 100
 
 
 class ListPage(Protocol):
@@ -71,19 +73,19 @@ def first_components(
 
 
 def other_formats(list_page: ListPage, naming: Naming) -> list[str]:
-    """Return the formats of the items in the first page, the most frequent first.
+    """Return the formats of the first hundred objects, the most frequent first.
 
-    There are none if the page has an item of the format of `naming`. Objects with an unusual
-    extension can be foreign; they count only if all objects have it.
+    There are none if one of these is an item of the format of `naming`. Objects with the
+    extension of no registered format can be foreign; they count only if all objects have it.
     """
-    names = [name for name, *_ in list_page(naming.root, None).objects]
+    names = [name for name, *_ in list_page(naming.root, None, limit=_FORMATS_SAMPLE).objects]
     if any(naming.key_of(name) is not None for name in names):
         return []
     found = Counter(name.rpartition(".")[2] for name in names)
     return [
         extension
         for extension, count in found.most_common()
-        if (extension in _USUAL_FORMATS or count == len(names))
+        if (not stores_text(extension) or count == len(names))
         and is_component(extension)
         and all(map(Naming(naming.root, extension).key_of, _with_extension(names, extension)))
     ]

@@ -42,6 +42,9 @@ class WrapperDict(PersiDict[ValueType]):
     def _location(self) -> Location:
         return self._main_here()._location()
 
+    def _expect_other_layouts(self) -> None:
+        self._main._expect_other_layouts()
+
     def _stat(self, key: NonEmptySafeStrTuple) -> StatLike:
         return self._main._stat(key)
 
