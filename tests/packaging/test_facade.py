@@ -124,6 +124,19 @@ def test_import_takes_less_than_15_ms():
     assert any(fresh(COST)[0] < 15 for _ in range(40))
 
 
+# The standard library's modules that take a while to load, and that only some programs need.
+NOT_AT_ONCE = {"copy", "importlib.util", "inspect", "json", "pickle", "random", "socket"}
+NOT_AT_ONCE |= {"tempfile", "threading", "urllib.parse", "zlib"}
+
+
+def test_files_load_only_what_each_program_needs():
+    loaded = fresh("from persidict import FileDirDict; import sys; result = list(sys.modules)")
+    assert NOT_AT_ONCE.isdisjoint(loaded)
+    assert {"persidict.core.local", "persidict.core.notebook"}.isdisjoint(loaded)
+    ours = [name for name in loaded if name.startswith("persidict")]
+    assert len(ours) <= 55, ours
+
+
 def test_memory_and_files_load_nothing_heavy():
     loaded = fresh(
         "from persidict import LocalDict, FileDirDict; import sys; result = list(sys.modules)"

@@ -27,6 +27,9 @@ ALLOWED = {
         "one": "the fields of a data class or named tuple that a user stores",
         "other": "likewise",
     },
+    "persidict.core": {
+        "__import__(module, fromlist=[name])": "names whose modules are loaded when asked for",
+    },
     "persidict.core._codecs.equality": {
         "one": "pandas' objects have `equals`, `name` and `names`; pandas is not imported",
         "dtypes": "those of a frame are a series, which has `items`",
@@ -35,7 +38,7 @@ ALLOWED = {
         "sys.modules.get(main)": "a class of the user's script, by its name",
     },
     "persidict.core._facade": {
-        "import_module(module)": "the facade's task: a part's public name",
+        "sys.modules[module]": "the facade's task: a part's public name",
     },
     "persidict.core.backend": {
         "self": "parameters are attributes of the same name: a documented rule",

@@ -1,19 +1,17 @@
 """The core: keys, flags, results, errors, `PersiDict`, and the stores without any dependency."""
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from persidict.core import _facade, _published
 from persidict.core._codecs.registry import register_format as register_format
 from persidict.core._codecs.signing import SigningKeys as SigningKeys
-from persidict.core._opening.describe import describe as describe
-from persidict.core._opening.open_store import open_store as open_store
 from persidict.core._version import __version__ as __version__
 from persidict.core.backend import ETagMismatch as ETagMismatch
 from persidict.core.backend import Expected as Expected
 from persidict.core.backend import StatLike as StatLike
 from persidict.core.base import PersiDict as PersiDict
 from persidict.core.blobs import BlobDict as BlobDict
-from persidict.core.empty import EmptyDict as EmptyDict
 from persidict.core.errors import BackendError as BackendError
 from persidict.core.errors import ConcurrencyConflictError as ConcurrencyConflictError
 from persidict.core.errors import DecodingError as DecodingError
@@ -51,8 +49,6 @@ from persidict.core.keys import NonEmptyPersiDictKey as NonEmptyPersiDictKey
 from persidict.core.keys import NonEmptySafeStrTuple as NonEmptySafeStrTuple
 from persidict.core.keys import PersiDictKey as PersiDictKey
 from persidict.core.keys import SafeStrTuple as SafeStrTuple
-from persidict.core.local import LocalBackend as LocalBackend
-from persidict.core.local import LocalDict as LocalDict
 from persidict.core.results import ConditionalOperationResult as ConditionalOperationResult
 from persidict.core.results import CopyCounts as CopyCounts
 from persidict.core.results import ETagIfExists as ETagIfExists
@@ -62,9 +58,33 @@ from persidict.core.results import Stat as Stat
 from persidict.core.results import TransformingFunction as TransformingFunction
 from persidict.core.results import ValueType as ValueType
 
+if TYPE_CHECKING:
+    from persidict.core._opening.describe import describe as describe
+    from persidict.core._opening.open_store import open_store as open_store
+    from persidict.core.empty import EmptyDict as EmptyDict
+    from persidict.core.local import LocalBackend as LocalBackend
+    from persidict.core.local import LocalDict as LocalDict
+
 _published.validate_installation(os.path.dirname(os.path.dirname(__file__)))
 
 # Only for those who implement stores; all others are names of `persidict` too.
 _FOR_BACKENDS = ["BlobDict", "ETagMismatch", "Expected", "Stat", "StatLike"]
 
 __all__ = [*_facade.NAMES_BY_PART["core"].split(), *_FOR_BACKENDS]  # noqa: PLE0604  # strings
+
+# Loaded when first asked for: a program with files alone uses none of them.
+_MODULE_BY_NAME = {
+    "EmptyDict": "empty",
+    "LocalBackend": "local",
+    "LocalDict": "local",
+    "describe": "_opening.describe",
+    "open_store": "_opening.open_store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_BY_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    module = f"{__name__}.{_MODULE_BY_NAME[name]}"
+    value = globals()[name] = getattr(__import__(module, fromlist=[name]), name)
+    return value

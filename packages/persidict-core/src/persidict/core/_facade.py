@@ -1,7 +1,7 @@
 """Where the public names of `persidict` live, and which distribution brings each of them."""
 
-from importlib import import_module
-from importlib.util import find_spec
+import sys
+from typing import Any
 
 NAMES_BY_PART = {
     "core": (
@@ -43,10 +43,16 @@ def load(name: str) -> object:
         message = f"module 'persidict' has no attribute {name!r}"
         raise AttributeError(message, name=name)
     module = f"persidict.{part}"
-    if not _is_installed(module):
-        message = f"{name} needs a part that is not installed: pip install persidict-{part}"
-        raise ModuleNotFoundError(message, name=module)
-    return getattr(import_module(module), name)
+    try:
+        __import__(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise _missing(name, part) from None
+    if not _has_origin(sys.modules[module].__spec__):
+        del sys.modules[module]  # it may be installed later
+        raise _missing(name, part)
+    return getattr(sys.modules[module], name)
 
 
 def installed_names() -> list[str]:
@@ -55,7 +61,17 @@ def installed_names() -> list[str]:
     return sorted(name for name, part in PART_BY_NAME.items() if part in parts)
 
 
+def _missing(name: str, part: str) -> ModuleNotFoundError:
+    message = f"{name} needs a part that is not installed: pip install persidict-{part}"
+    return ModuleNotFoundError(message, name=f"persidict.{part}")
+
+
 def _is_installed(module: str) -> bool:
-    # A directory that an uninstallation left behind empty still has a spec, but no origin.
-    spec = find_spec(module)
+    from importlib.util import find_spec  # here, so that importing persidict is fast
+
+    return _has_origin(find_spec(module))
+
+
+def _has_origin(spec: Any) -> bool:
+    # A directory that an uninstallation left behind empty has a spec too, but no origin.
     return spec is not None and spec.origin is not None

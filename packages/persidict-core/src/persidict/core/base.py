@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import (
-    ItemsView,
-    Iterable,
-    Iterator,
-    KeysView,
-    Mapping,
-    MutableMapping,
-    ValuesView,
-)
+from collections import abc
 from contextlib import closing
 from itertools import groupby
 from typing import Any, Self, TypeVar, overload
 
-from persidict.core import mapping, notebook
+from persidict.core import mapping
 from persidict.core.backend import PLAIN_TYPES, ETagMismatch
 from persidict.core.conditional import ConditionalOperations
 from persidict.core.errors import MutationPolicyError
@@ -26,7 +18,9 @@ from persidict.core.results import CopyCounts, Progress, ValueType
 _Default = TypeVar("_Default")
 
 
-class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStrTuple, ValueType]):
+class PersiDict(
+    ConditionalOperations[ValueType], abc.MutableMapping[NonEmptySafeStrTuple, ValueType]
+):
     """A persistent dict; the base class of all stores and wrappers.
 
     A store implements the five primitives of `persidict.core.backend.Backend`; everything that
@@ -138,7 +132,7 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
         """Do the same as `discard`, by its old name."""
         return self.discard(key)
 
-    def __iter__(self) -> Iterator[NonEmptySafeStrTuple]:
+    def __iter__(self) -> abc.Iterator[NonEmptySafeStrTuple]:
         return mapping.scan_keys(self)
 
     def __len__(self) -> int:
@@ -149,21 +143,21 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
         with closing(mapping.closable(self._keys(self._prefix))) as keys:
             return next(keys, None) is not None
 
-    def keys(self) -> KeysView[NonEmptySafeStrTuple]:
+    def keys(self) -> abc.KeysView[NonEmptySafeStrTuple]:
         """Return a streaming, set-like view of the keys."""
         return mapping.PersiKeysView(self)
 
-    def values(self) -> ValuesView[ValueType]:
+    def values(self) -> abc.ValuesView[ValueType]:
         """Return a streaming view of the values."""
         return mapping.PersiValuesView(self)
 
-    def items(self) -> ItemsView[NonEmptySafeStrTuple, ValueType]:
+    def items(self) -> abc.ItemsView[NonEmptySafeStrTuple, ValueType]:
         """Return a streaming, set-like view of the items."""
         return mapping.PersiItemsView(self)
 
     def get_many(
-        self, keys: Iterable[NonEmptyPersiDictKey]
-    ) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
+        self, keys: abc.Iterable[NonEmptyPersiDictKey]
+    ) -> abc.Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
         """Yield key and value of the items that exist, in the order of `keys`.
 
         Stores with slow access fetch several values at a time.
@@ -192,7 +186,7 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
         if named:
             self.set_many(named.items())
 
-    def set_many(self, items: Iterable[tuple[NonEmptyPersiDictKey, ValueType | Joker]]) -> None:
+    def set_many(self, items: abc.Iterable[tuple[NonEmptyPersiDictKey, ValueType | Joker]]) -> None:
         """Write many items as if one after the other.
 
         Stores with slow access write several at a time. After an error some items may have
@@ -210,7 +204,7 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
             else:
                 self._store_run((key, self._validate_value(value)) for key, value in run)
 
-    def discard_many(self, keys: Iterable[NonEmptyPersiDictKey]) -> None:
+    def discard_many(self, keys: abc.Iterable[NonEmptyPersiDictKey]) -> None:
         """Delete the items that exist; stores with slow access delete many at a time.
 
         Raises:
@@ -228,15 +222,15 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
         self._validate_mutable()
         self._erase_many(self._keys(self._prefix))
 
-    def keys_and_timestamps(self) -> Iterator[tuple[NonEmptySafeStrTuple, float]]:
+    def keys_and_timestamps(self) -> abc.Iterator[tuple[NonEmptySafeStrTuple, float]]:
         """Yield each key with the time of its last write in POSIX seconds."""
         return mapping.scan_timestamps(self)
 
-    def values_and_timestamps(self) -> Iterator[tuple[ValueType, float]]:
+    def values_and_timestamps(self) -> abc.Iterator[tuple[ValueType, float]]:
         """Yield each value with the time it was written, in POSIX seconds."""
         return ((value, stat.timestamp) for _, value, stat in mapping.scan_values(self))
 
-    def items_and_timestamps(self) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType, float]]:
+    def items_and_timestamps(self) -> abc.Iterator[tuple[NonEmptySafeStrTuple, ValueType, float]]:
         """Yield key, value and the time it was written, in POSIX seconds."""
         return ((key, value, stat.timestamp) for key, value, stat in mapping.scan_values(self))
 
@@ -268,7 +262,9 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
         """Compare as mappings; handles on one store with one setting are equal without reading."""
         if self._is_same_store(other):
             return True
-        return mapping.equal_items(self, other) if isinstance(other, Mapping) else NotImplemented
+        return (
+            mapping.equal_items(self, other) if isinstance(other, abc.Mapping) else NotImplemented
+        )
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
@@ -330,17 +326,21 @@ class PersiDict(ConditionalOperations[ValueType], MutableMapping[NonEmptySafeStr
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments; ``TypeError`` if one (memory, a secret, a client) can't travel."""
-        from persidict.core._opening.travel import reduced  # rarely needed
+        from persidict.core._opening.travel import reduced
 
         return reduced(self)
 
     def _repr_html_(self) -> str:
-        return notebook.html_of(self, self.keys_and_timestamps)
+        from persidict.core.notebook import html_of
+
+        return html_of(self, self.keys_and_timestamps)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        notebook.pretty_print(self, printer, cycle)
+        from persidict.core.notebook import pretty_print
 
-    def _store_run(self, items: Iterable[tuple[NonEmptySafeStrTuple, ValueType]]) -> None:
+        pretty_print(self, printer, cycle)
+
+    def _store_run(self, items: abc.Iterable[tuple[NonEmptySafeStrTuple, ValueType]]) -> None:
         try:
             self._store_many(items, ITEM_NOT_AVAILABLE if self.append_only else ANY_ETAG)
         except ETagMismatch:

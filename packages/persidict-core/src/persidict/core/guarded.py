@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from contextlib import closing
 from typing import Any
@@ -270,6 +269,8 @@ def back_off(store: Backend[Any], key: NonEmptySafeStrTuple, attempts: int) -> N
     (who never back off) would go on winning.
     """
     debug("persidict.core", "attempt %d at %r met somebody else's change", attempts, key)
+    import random  # two milliseconds that programs without conflicts save
+
     # Jitter keeps those who lost to the same change from meeting again.
     share = max(1 / attempts, _MIN_BACKOFF_SHARE)
     time.sleep(store._max_first_backoff * share * random.random())

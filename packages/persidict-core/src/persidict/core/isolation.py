@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 # Immutable all the way down: nothing to isolate.
@@ -16,7 +15,7 @@ def isolated(value: Any) -> Any:
         return value
     memo: dict[int, Any] = {}
     memo[id(memo)] = []  # what must stay alive, where `copy` has it: an id means one object only
-    return _copied(value, memo) if kind is dict or kind is list else copy.deepcopy(value, memo)
+    return _copied(value, memo) if kind is dict or kind is list else _deepcopy(value, memo)
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
@@ -30,13 +29,13 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
     if kind is dict:
         parts = value.copy()  # other threads may go on changing the value
         if not _ATOMS.issuperset(map(type, parts)):
-            return copy.deepcopy(value, memo)
+            return _deepcopy(value, memo)
         is_flat = _ATOMS.issuperset(map(type, parts.values()))
     elif kind is list:
         parts = value.copy()
         is_flat = _ATOMS.issuperset(map(type, parts))
     else:
-        return copy.deepcopy(value, memo)
+        return _deepcopy(value, memo)
     # Grown part by part, for a part that refers to the whole may look at it.
     twin = memo[id(value)] = parts if is_flat else kind()
     memo[id(memo)].append(value)
@@ -49,3 +48,9 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
         for part in parts:
             twin.append(part if type(part) in _ATOMS else _copied(part, memo))
     return twin
+
+
+def _deepcopy(value: Any, memo: dict[int, Any]) -> Any:
+    import copy  # many programs have only plain values
+
+    return copy.deepcopy(value, memo)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
-import random
 import sys
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from itertools import islice
-from math import log, log1p
 from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -95,12 +92,17 @@ def keys_by_time(
     pairs = map(itemgetter(1, 0), scan_timestamps(store))
     if max_n is None:
         return [key for _, key in sorted(pairs, reverse=newest)]
+    import heapq  # here, as `random` below, so that importing persidict is fast
+
     choose = heapq.nlargest if newest else heapq.nsmallest
     return [key for _, key in choose(max_n, pairs)] if max_n > 0 else []
 
 
 def draw_key(store: Backend[Any]) -> NonEmptySafeStrTuple | None:
     """Return a key drawn uniformly, None if there is none."""
+    import random
+    from math import log, log1p
+
     # Reservoir sampling: L (Li, "Reservoir-sampling algorithms of time complexity
     # O(n(1+log(N/n)))", 1994) for one. It draws how many keys to skip, not a number for each.
     keys = scan_keys(store)

@@ -1,6 +1,6 @@
 """What operations report: ETags, stats and results."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: named tuples compile each annotation that is text.
 
 from collections.abc import Callable
 from typing import (

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import groupby
-from typing import NamedTuple
 
 from persidict.core.backend import ETagMismatch
 from persidict.core.flags import AnyETagFlag, ItemNotAvailableFlag
@@ -26,11 +25,14 @@ _MAX_FILES = 1024
 _MAX_BYTES = 1 << 25
 
 
-class Encoded(NamedTuple):
+class Encoded:
     """An item to write: the names that lead to its file, and the file's content."""
 
-    names: list[str]
-    pieces: list[bytes]
+    __slots__ = ("names", "pieces")
+
+    def __init__(self, names: list[str], pieces: list[bytes]) -> None:
+        self.names = names
+        self.pieces = pieces
 
 
 def batches(items: Iterable[Encoded]) -> Iterator[list[Encoded]]:

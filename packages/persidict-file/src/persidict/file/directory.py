@@ -10,10 +10,10 @@ import os
 import stat
 import sys
 import time
+from _thread import get_ident  # `threading` has the same one, and takes a while to import
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import get_ident
 
 from persidict.file.held import Held, holders
 from persidict.file.locks import (

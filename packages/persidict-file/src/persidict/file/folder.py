@@ -12,10 +12,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import socket
 import sys
 import time
-import zlib
 from collections.abc import Callable
 from functools import cache
 
@@ -31,8 +29,8 @@ from persidict.file.system_errors import raise_foreign
 
 # Outside the alphabet of keys, so that no component has this name.
 FOLDER_NAME = "+tmp"
-_PENDING = re.compile(r"([0-9a-f]{8})-(\d+)-[0-9a-f]+")
-_RETIRED = re.compile(r"old-[0-9a-f]+")
+_PENDING = r"([0-9a-f]{8})-(\d+)-[0-9a-f]+"
+_RETIRED = r"old-[0-9a-f]+"
 # Seconds after which a file that nobody has locked is dead wherever its writer ran.
 _MAX_WRITING = 3600
 # Nanoseconds. Times that end in zeros come from a file system that cuts them off (see
@@ -138,7 +136,7 @@ class Folder:
                 return [
                     entry.path
                     for entry in entries
-                    if (_PENDING.fullmatch(entry.name) or _RETIRED.fullmatch(entry.name))
+                    if (re.fullmatch(_PENDING, entry.name) or re.fullmatch(_RETIRED, entry.name))
                     and entry.is_file(follow_symlinks=False)
                 ]
         except FileNotFoundError as error:
@@ -156,9 +154,9 @@ def _is_over(path: str) -> bool:
     """Tell whether a file in the folder is not needed any longer."""
     info = os.stat(path)
     name = os.path.basename(path)
-    if _RETIRED.fullmatch(name):
+    if re.fullmatch(_RETIRED, name):
         return not may_return(info)
-    match = _PENDING.fullmatch(name)
+    match = re.fullmatch(_PENDING, name)
     old = time.time() - info.st_mtime > _MAX_WRITING
     if match is None or not (old or (match[1] == host() and not _runs(int(match[2])))):
         return False
@@ -185,4 +183,12 @@ def _runs(pid: int) -> bool:
 @cache
 def host() -> str:
     """Return a fingerprint of this machine's name."""
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+    from zlib import crc32
+
+    if sys.platform == "win32":
+        from socket import gethostname  # three milliseconds, which others save
+
+        name = gethostname()
+    else:
+        name = os.uname().nodename
+    return f"{crc32(name.encode()):08x}"

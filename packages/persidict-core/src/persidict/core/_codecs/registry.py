@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from persidict.core._codecs.base import Codec
 from persidict.core._codecs.text_codec import TextCodec
@@ -115,15 +115,16 @@ def codec_for(
     return registered or TextCodec(base_class or str)
 
 
-class _RegisteredCodec(NamedTuple):
+class _RegisteredCodec:
     """A format that a user has registered.
 
     Its bytes contain no nonce, so equal values can have equal ETags on S3.
     """
 
-    encoder: Encoder
-    decoder: Decoder
-    takes_maps: bool
+    def __init__(self, encoder: Encoder, decoder: Decoder, takes_maps: bool) -> None:
+        self.encoder = encoder
+        self.decoder = decoder
+        self.takes_maps = takes_maps
 
     def encode(self, value: Any, nonce: bytes) -> list[bytes]:
         data = self.encoder(value)
