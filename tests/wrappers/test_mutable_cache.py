@@ -1,5 +1,7 @@
+import itertools
 import logging
 import random
+import signal
 
 import pytest
 
@@ -282,6 +284,29 @@ class TestFailingCaches:
         assert d == {"a": 6}
         assert d["a"] == 6
         assert d.get("b") is None
+
+    @pytest.mark.parametrize("name", ["__getitem__", "pop", "discard"])
+    @pytest.mark.parametrize("call", [1, 2])
+    def test_exceptions_of_signal_handlers_are_no_failures(self, d, name, call, monkeypatch):
+        d["a"] = 1
+        error = TimeoutError("too slow")
+        calls = itertools.count(1)
+
+        def handler(number, frame):
+            raise error
+
+        def note(self, what):
+            if self.label != "main" and next(calls) == call:
+                signal.raise_signal(signal.SIGTERM)
+
+        before = signal.signal(signal.SIGTERM, handler)
+        monkeypatch.setattr(Watched, "note", note)
+        try:
+            with pytest.raises(TimeoutError) as caught:
+                getattr(d, name)("a")
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        assert caught.value is error
 
     def test_value_that_the_cache_can_not_hold(self, parts):
         refusal = EncodingError("no", key="a", serialization_format="json")

@@ -10,7 +10,7 @@ from persidict.core._codecs.registry import codec_for
 from persidict.core._codecs.signing import SigningKey, SigningKeys, validate_unsigned
 from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
-from persidict.core.errors import DecodingError, EncodingError
+from persidict.core.errors import DecodingError, EncodingError, raise_if_from_handler
 from persidict.core.flags import VALUE_NOT_RETRIEVED, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptySafeStrTuple, shown_key, trusted_key
 from persidict.core.results import ETagValue, ValueType
@@ -120,6 +120,7 @@ class BlobDict(PersiDict[ValueType]):
         except (MemoryError, ImportError):
             raise
         except Exception as error:
+            raise_if_from_handler(error)
             raise EncodingError(
                 f"the value for {shown_key(self._shown(key))} can't be stored as "
                 f"{self.serialization_format!r}: {_reason(error)}",
@@ -139,6 +140,7 @@ class BlobDict(PersiDict[ValueType]):
             return self._codec.decode(data)  # type: ignore[no-any-return,arg-type]  # a map if taken
         # Also a MemoryError: damaged bytes can ask for any amount of memory.
         except Exception as error:
+            raise_if_from_handler(error)
             raise DecodingError(
                 f"the value of {shown_key(self._shown(key))} can't be read as "
                 f"{self.serialization_format!r} from {self._where(key)}: {_reason(error)}",

@@ -14,9 +14,13 @@ A missing item is a ``KeyError``, wrong arguments are a ``TypeError`` or a ``Val
 
 from __future__ import annotations
 
+from itertools import pairwise
+from types import FrameType
 from typing import Any
 
 from persidict.core.keys import shown_key
+
+_CO_VARARGS = 4  # of the module inspect, which takes milliseconds to import
 
 
 class PersiDictError(Exception):
@@ -100,3 +104,36 @@ def _rebuild(cls: type[Exception], args: tuple[Any, ...], state: dict[str, Any])
     error.args = args
     error.__dict__.update(state)
     return error
+
+
+def raise_if_from_handler(error: BaseException) -> None:
+    """Raise an exception again if it comes from a signal handler.
+
+    Python calls a handler with the number of the signal and the frame that it interrupts, which
+    is also the frame that the handler returns to. No other function is called like this. A
+    handler that overwrites these two arguments is not recognized.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        if _is_handler(traceback.tb_frame):
+            raise error
+        traceback = traceback.tb_next
+
+
+def _is_handler(frame: FrameType) -> bool:
+    """Return whether a frame is that of a function that Python called for a signal."""
+    code, interrupted = frame.f_code, frame.f_back
+    # Frames of our own are no handlers. Looking at their variables would keep values alive.
+    if interrupted is None or str(frame.f_globals.get("__name__")).startswith("persidict."):
+        return False
+    takes_any = bool(code.co_flags & _CO_VARARGS)
+    named = code.co_argcount
+    if named < 2 and not takes_any:
+        return False
+    names = code.co_varnames
+    arguments = [frame.f_locals.get(name) for name in names[:named]]
+    if takes_any:
+        arguments += frame.f_locals.get(names[named + code.co_kwonlyargcount]) or ()
+    return any(
+        isinstance(number, int) and frame is interrupted for number, frame in pairwise(arguments)
+    )

@@ -8,7 +8,12 @@ from typing import Any
 
 from persidict.core.backend import Backend, ETagMismatch
 from persidict.core.conditions import holds
-from persidict.core.errors import BackendError, ConcurrencyConflictError, MutationPolicyError
+from persidict.core.errors import (
+    BackendError,
+    ConcurrencyConflictError,
+    MutationPolicyError,
+    raise_if_from_handler,
+)
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
     DELETE_CURRENT,
@@ -167,7 +172,8 @@ def _transform_last_written(
         return None
     except BackendError:
         raise
-    except Exception:  # noqa: BLE001  # may be due to an outdated value: raised again if not
+    except Exception as error:  # noqa: BLE001  # may be due to an outdated value: raised again if not
+        raise_if_from_handler(error)
         return None
 
 

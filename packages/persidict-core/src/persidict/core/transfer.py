@@ -12,7 +12,7 @@ from persidict.core.backend import Backend, StatLike
 from persidict.core.conditional import ConditionalOperations
 from persidict.core.copied_values import ITEM_ERRORS, Unreadable, each_version
 from persidict.core.copy_writer import Writer
-from persidict.core.errors import MutationPolicyError
+from persidict.core.errors import MutationPolicyError, raise_if_from_handler
 from persidict.core.flags import (
     ALWAYS_RETRIEVE,
     ANY_ETAG,
@@ -318,7 +318,8 @@ def _agree(one: object, other: object) -> bool:
     """Compare values and the types of all parts: ``[1]`` and ``[True]`` differ."""
     try:
         return strictly_equal(one, other)
-    except Exception:  # noqa: BLE001  # of what a pickle can't hold, only `==` can tell
+    except Exception as error:  # noqa: BLE001  # of what a pickle can't hold, only `==` can tell
+        raise_if_from_handler(error)
         return type(one) is type(other) and (one == other) is True
 
 

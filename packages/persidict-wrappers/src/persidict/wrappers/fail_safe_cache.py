@@ -8,6 +8,7 @@ from typing import Generic, TypeVar, TypeVarTuple
 
 from persidict.core.backend import StatLike
 from persidict.core.base import PersiDict
+from persidict.core.errors import raise_if_from_handler
 from persidict.core.flags import ANY_ETAG
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_key
 from persidict.core.results import ValueType
@@ -48,6 +49,7 @@ class FailSafeCache(Generic[ValueType]):
         except KeyError:
             return None
         except Exception as error:  # noqa: BLE001  # the main dict has the item, whatever happened
+            raise_if_from_handler(error)
             _LOG.warning("cache entry %r can't be used (%s): %r", key, operation.__name__, error)
             return None
 
@@ -73,6 +75,7 @@ class FailSafeCache(Generic[ValueType]):
         try:
             self.dict._erase_many(inside)
         except Exception as error:  # noqa: BLE001  # entries of deleted items are never served
+            raise_if_from_handler(error)
             _LOG.warning("cache entries can't be deleted: %r", error)
 
     def entries(self) -> list[tuple[NonEmptySafeStrTuple, StatLike]]:
@@ -80,6 +83,7 @@ class FailSafeCache(Generic[ValueType]):
         try:
             found = list(self.dict._scan(self.dict._prefix))
         except Exception as error:  # noqa: BLE001  # a cache that can't be listed isn't bounded
+            raise_if_from_handler(error)
             _LOG.warning("cache entries can't be listed: %r", error)
             return []
         depth = len(self.dict._prefix)

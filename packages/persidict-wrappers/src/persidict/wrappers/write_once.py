@@ -11,7 +11,7 @@ from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import ETagMismatch
 from persidict.core.base import PersiDict
 from persidict.core.conditions import holds, validate_flags, validate_transform_arguments
-from persidict.core.errors import MutationPolicyError
+from persidict.core.errors import MutationPolicyError, raise_if_from_handler
 from persidict.core.flags import (
     ITEM_NOT_AVAILABLE,
     KEEP_CURRENT,
@@ -271,7 +271,8 @@ def _is_consistent(stored: object, value: object) -> bool:
         return False
     try:
         return bool(stored == value) or strictly_equal(stored, value)
-    except Exception:  # noqa: BLE001  # `==` of arrays gives no bool: compare their parts
+    except Exception as error:  # noqa: BLE001  # `==` of arrays gives no bool: compare their parts
+        raise_if_from_handler(error)
         return strictly_equal(stored, value)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.blobs import BlobDict
+from persidict.core.errors import raise_if_from_handler
 from persidict.core.keys import NonEmptySafeStrTuple
 
 MISSING: Final[Any] = object()
@@ -54,6 +55,7 @@ def write_copy(
         return main._store(key, value, expected), value
     try:
         isolated = copy.deepcopy(value)
-    except Exception:  # noqa: BLE001  # copying runs the value's own code; it is not cached then
+    except Exception as error:  # noqa: BLE001  # copying runs the value's own code; it is not cached then
+        raise_if_from_handler(error)
         return main._store(key, value, expected), MISSING
     return main._store(key, isolated, expected), isolated

@@ -12,6 +12,7 @@ from typing import Any
 
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core._codecs.json_levels import has_only_json_types
+from persidict.core.errors import raise_if_from_handler
 
 orjson: Any
 try:
@@ -64,12 +65,14 @@ def plain_text(value: Any) -> bytes | None:
     if orjson is None:
         try:
             data = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2).encode()
-        except (TypeError, ValueError, RecursionError):
+        except (TypeError, ValueError, RecursionError) as error:
+            raise_if_from_handler(error)
             return None
         return data if strictly_equal(json.loads(data), value) and not has_tags(value) else None
     try:
         data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    except TypeError:  # an integer beyond 64 bits, a lone surrogate, an object
+    except TypeError as error:  # an integer beyond 64 bits, a lone surrogate, an object
+        raise_if_from_handler(error)
         return None
     tags = TAG_KEYS if b"/" in data else ()
     return data if has_only_json_types(value, math.inf, tags) else None

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from persidict.core._codecs.base import missing_package
 from persidict.core._codecs.main_classes import MAIN_MODULES, load, script_header
+from persidict.core.errors import raise_if_from_handler
 
 # Packages whose objects are known to be restored.
 _TRUSTED = frozenset(
@@ -55,6 +56,7 @@ def pickled(value: Any) -> list[bytes]:
     try:
         pickler.dump(value)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise_if_from_handler(error)
         return _verified(_cloudpickled(value, error))
     named = vars(pickler).get("named")
     if named is None:
@@ -95,6 +97,7 @@ def _verified(pieces: list[bytes]) -> list[bytes]:
     except MemoryError:
         raise
     except Exception as error:
+        raise_if_from_handler(error)
         raise ValueError(
             f"it could not be read back from its pickle: {type(error).__name__}: {error}"
         ) from error
