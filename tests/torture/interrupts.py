@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 from persidict import ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, FileDirDict, LocalDict
@@ -37,6 +38,10 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
 # The parts of the library in which an exception from outside is raised. Codecs and pickle are
 # left out: what a value's own methods raise there is wrapped, and can't be told from it.
 _PARTS = ("file/", "core/base", "core/mapping", "core/conditional", "core/local", "core/guarded")
+
+
+# A number for `sys.monitoring` that no other tool of ours uses.
+_TOOL = 4
 
 
 class Stop(BaseException):
@@ -70,30 +75,64 @@ class Interrupter:
 
     def run(self, act: Callable[[], Any]) -> BaseException | None:
         """Do something, and return what it raised."""
-        sys.settrace(self._enter)
+        self._start()
         try:
             act()
         except BaseException as error:  # noqa: BLE001  # it is judged by the caller
             return error.with_traceback(None)
         finally:
-            sys.settrace(None)
+            self._stop()
         return None
 
-    def _enter(self, frame: Any, event: str, _: Any) -> Any:
-        path = frame.f_code.co_filename.replace("\\", "/").rpartition("/persidict/")[2]
-        if not path.startswith(_PARTS):
-            return None
-        frame.f_trace_opcodes = True
-        return self._step
+    def _pass(self, frame: Any) -> None:
+        self.passed += 1
+        if self.passed == self._at:
+            self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+            self._stop()
+            self._handler()
 
-    def _step(self, frame: Any, event: str, _: Any) -> Any:
-        if event == "opcode":
-            self.passed += 1
-            if self.passed == self._at:
-                self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
-                sys.settrace(None)
-                self._handler()
-        return self._step
+    if sys.version_info >= (3, 14):
+        # There, a trace function gets no bytecodes of the first call of a function.
+
+        def _start(self) -> None:
+            events = sys.monitoring.events.INSTRUCTION
+            sys.monitoring.use_tool_id(_TOOL, "interrupts")
+            sys.monitoring.register_callback(_TOOL, events, self._monitor)
+            sys.monitoring.set_events(_TOOL, events)
+
+        def _stop(self) -> None:
+            if sys.monitoring.get_tool(_TOOL) is not None:
+                sys.monitoring.free_tool_id(_TOOL)
+
+        def _monitor(self, code: CodeType, _: int) -> Any:
+            if not _is_ours(code):
+                return sys.monitoring.DISABLE
+            self._pass(sys._getframe(1))
+            return None
+
+    else:
+
+        def _start(self) -> None:
+            sys.settrace(self._enter)
+
+        def _stop(self) -> None:
+            sys.settrace(None)
+
+        def _enter(self, frame: Any, event: str, _: Any) -> Any:
+            if not _is_ours(frame.f_code):
+                return None
+            frame.f_trace_opcodes = True
+            return self._step
+
+        def _step(self, frame: Any, event: str, _: Any) -> Any:
+            if event == "opcode":
+                self._pass(frame)
+            return self._step
+
+
+def _is_ours(code: CodeType) -> bool:
+    path = code.co_filename.replace("\\", "/").rpartition("/persidict/")[2]
+    return path.startswith(_PARTS)
 
 
 def interrupt_everywhere(

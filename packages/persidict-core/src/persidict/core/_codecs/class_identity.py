@@ -10,6 +10,7 @@ _IGNORED = frozenset(
     {
         *("__dict__", "__weakref__", "__slotnames__", "__abstractmethods__", "_abc_impl"),
         *("__firstlineno__", "__static_attributes__", "__annotations_cache__"),
+        "__classdictcell__",  # since 3.14, named tuples keep it
     }
 )
 
