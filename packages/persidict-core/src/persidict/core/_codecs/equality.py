@@ -17,7 +17,7 @@ def strictly_equal(one: Any, other: Any) -> bool:
 def _equal(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) -> bool:  # noqa: C901  # a chain of cases
     kind = type(one)
     if kind is not type(other):
-        return False
+        return isinstance(other, types.TracebackType) and _is_text_of(one, other)
     if one is other:
         return True
     if kind in _ATOMS:
@@ -41,6 +41,12 @@ def _equal(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) ->
     if kind in (set, frozenset):
         return one == other and _equal_members(one, other, met)
     return _equal(_state(one), _state(other), met)
+
+
+def _is_text_of(one: Any, other: types.TracebackType) -> bool:
+    from persidict.core._codecs.json_errors import TracebackText, text_of
+
+    return isinstance(one, TracebackText) and one == text_of(other)
 
 
 def _equal_members(one: Any, other: Any, met: dict[tuple[int, int], tuple[Any, Any]]) -> bool:
@@ -107,7 +113,10 @@ def _state(value: Any) -> Any:
     state = value.__reduce_ex__(4)
     if isinstance(state, str):
         return state
-    return tuple(
+    parts = [
         list(part) if index in (3, 4) and part is not None else part
         for index, part in enumerate(state)
-    )
+    ]
+    if parts[2:] == [{}] and isinstance(value, BaseException):
+        del parts[2]  # an exception has an empty dict of attributes only once it was asked for
+    return tuple(parts)

@@ -22,16 +22,10 @@ from persidict.core._codecs.json_arrays import (
     restore_extension_array,
     to_freq,
 )
+from persidict.core._codecs.json_errors import Pickler
 
 _OURS = "persidict"
 """The key that marks the JSON of this module; its value is a version number."""
-
-
-class Pickler(jsonpickle.Pickler):  # type: ignore[misc]  # jsonpickle has no types
-    """A pickler that writes objects of pandas as this module says.
-
-    Handlers are global: for other programs in this process, jsonpickle's own stay in use.
-    """
 
 
 def register_handlers() -> None:
@@ -47,7 +41,7 @@ def register_handlers() -> None:
         jsonpickle.handlers.register(kind, handler, base=True)
 
 
-class _Handler(BaseHandler):  # type: ignore[misc]  # likewise
+class _Handler(BaseHandler):  # type: ignore[misc]  # jsonpickle has no types
     """The handler of one class."""
 
     to_json: ClassVar[Callable[[Any, Convert], dict[str, Any]]]

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import pickle
+import json
 import sys
 from collections.abc import Container
+from functools import partial
 from typing import Any, NoReturn
 
 from persidict.core._codecs.base import missing_package
 from persidict.core._codecs.decompress import validate_arrays
+from persidict.core._codecs.equality import strictly_equal
+from persidict.core.errors import raise_if_from_handler
 
 
-def flatten(value: Any) -> Any:
-    """Return a value as parts that JSON can represent, with tags."""
-    jsonpickle = _jsonpickle(sys.modules)
+def flatten(value: Any, known: dict[int, bool] | None = None) -> Any:
+    """Return a value as parts that JSON can represent, with tags.
+
+    Args:
+        value: The value.
+        known: For causes of exceptions, by their ids, whether JSON can represent them.
+    """
+    _jsonpickle(sys.modules)
     # jsonpickle may create an empty instance of a class that pickle refuses to restore. Such an
     # instance of an extension type can crash the interpreter.
-    pickle.Pickler(_Nowhere(), 5).dump(value)
-    pickler_class = jsonpickle.Pickler
-    if "pandas" in sys.modules:
-        from persidict.core._codecs.json_frames import Pickler
+    from persidict.core._codecs.json_errors import Pickler, validating_pickler
 
-        pickler_class = Pickler
-    return pickler_class(keys=True, warn=False).flatten(value)
+    validating_pickler(_Nowhere()).dump(value)
+    is_storable = partial(_is_storable, {} if known is None else known)
+    return Pickler(is_storable, keys=True, warn=False).flatten(value)
 
 
 def restore(flat: Any, limit: int | None) -> Any:
@@ -32,10 +38,34 @@ def restore(flat: Any, limit: int | None) -> Any:
     if "pyarrow" in packages:
         raise ValueError("it has objects of pyarrow, which JSON can't restore safely")
     jsonpickle = _jsonpickle({*sys.modules, *packages})
+    from persidict.core._codecs.json_errors import Unpickler
+
     try:
-        return jsonpickle.Unpickler(keys=True, on_missing="error").restore(flat)
+        return Unpickler(keys=True, on_missing="error").restore(flat)
     except jsonpickle.errors.ClassNotFoundError as error:  # a BaseException, but no Exception
         raise LookupError(str(error)) from error
+
+
+def _is_storable(known: dict[int, bool], cause: BaseException) -> bool:
+    """Return whether the cause of an exception comes back equal."""
+    if id(cause) not in known:
+        known[id(cause)] = False
+        if _leads_to_itself(cause):
+            return False
+        try:
+            flat = json.loads(json.dumps(flatten(cause, known)))
+            known[id(cause)] = strictly_equal(restore(flat, None), cause)
+        except Exception as error:  # noqa: BLE001  # raised by the classes of its attributes
+            raise_if_from_handler(error)
+    return known[id(cause)]
+
+
+def _leads_to_itself(error: BaseException | None) -> bool:
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        error = error.__cause__
+    return error is not None
 
 
 class _Nowhere:
@@ -51,6 +81,9 @@ def _jsonpickle(packages: Container[str]) -> Any:
         import jsonpickle
     except ImportError as error:
         raise missing_package("jsonpickle", "JSON for more than plain lists and dicts") from error
+    from persidict.core._codecs import json_errors
+
+    json_errors.register_handler()
     if "numpy" in packages:
         import jsonpickle.ext.numpy
 
