@@ -99,20 +99,28 @@ def test_a_write_opens_and_looks_up_no_more_than_it_must(base, count, is_new):
 
 @pytest.mark.parametrize(
     "look",
-    [len, lambda d: list(iter(d)), FileDirDict.random_key],
-    ids=["len", "keys", "random_key"],
+    [len, list, lambda d: tuple(d.keys()), lambda d: [*d], FileDirDict.random_key],
+    ids=["len", "list", "keys", "[*d]", "random_key"],
 )
 def test_a_list_of_keys_opens_and_looks_up_no_file(filled, count, look):
     assert count(lambda: look(filled)) == {"scandir": 1}
 
 
-def test_items_are_opened_once_each(filled, count):
-    assert count(lambda: dict(filled.items())) == {
+@pytest.mark.parametrize("gather", [dict, list, tuple])
+def test_items_are_opened_once_each(filled, count, gather):
+    assert count(lambda: gather(filled.items())) == {
         "scandir": 1,
         "open": 1200,
         "fstat": 1200,
         "read": 1200,
     }
+
+
+def test_lists_of_nested_keys_open_each_directory_once(make, count):
+    d = make()
+    d.update(((f"p{number % 7}", f"k{number}"), number) for number in range(70))
+    assert count(lambda: list(d)) == {"scandir": 8}
+    assert count(lambda: sorted(d.get_subdict("p3"))) == {"scandir": 1}
 
 
 def test_sub_dicts_are_found_by_one_listing_of_each(make, count):

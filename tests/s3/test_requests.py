@@ -132,7 +132,7 @@ def test_many_items(d, spend):
     with spend(LIST=1):
         assert len(d) == n
     with spend(LIST=1):
-        assert sum(1 for _ in d) == n  # list() would ask for the length first
+        assert sum(1 for _ in d) == n
     with spend(LIST=1):
         assert list(d.subdicts()) == ["x"]
     with spend(LIST=1):
@@ -143,6 +143,27 @@ def test_many_items(d, spend):
         assert sorted(iter(d.values())) == list(range(n))
     with spend(LIST=1, DELETE_MANY=1):
         d.clear()
+
+
+@pytest.mark.parametrize(
+    "gather",
+    [list, sorted, lambda d: [*d.keys()], lambda d: tuple(d.get_subdict("k"))],
+    ids=["list", "sorted", "keys", "sub-dict"],
+)
+def test_keys_take_the_requests_of_a_plain_loop(d, moto, gather):
+    moto.fill("tests", [f"{d.root_prefix}k/{i}.pkl" for i in range(1001)])
+    with moto.counting() as loop:
+        assert sum(1 for _ in d) == 1001
+    with moto.counting() as seen:
+        assert len(gather(d)) == 1001
+    assert seen == loop == {"LIST": 2}
+
+
+@pytest.mark.parametrize("view", ["items", "values"])
+def test_items_take_the_requests_of_a_plain_loop(basic, spend, view):
+    basic.update({f"k{number}": number for number in range(30)})
+    with spend(LIST=1, GET=30):
+        assert len(list(getattr(basic, view)())) == 30
 
 
 def queries(moto):

@@ -13,6 +13,7 @@ from persidict.core.conditional import ConditionalOperations
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import ANY_ETAG, DELETE_CURRENT, ITEM_NOT_AVAILABLE, Joker
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
+from persidict.core.one_listing import length
 from persidict.core.results import CopyCounts, Progress, ValueType
 
 _Default = TypeVar("_Default")
@@ -133,10 +134,10 @@ class PersiDict(
         return self.discard(key)
 
     def __iter__(self) -> abc.Iterator[NonEmptySafeStrTuple]:
-        return mapping.scan_keys(self)
+        return mapping.iter_keys(self)
 
     def __len__(self) -> int:
-        return self._count(self._prefix)
+        return length(self)
 
     def __bool__(self) -> bool:
         """Tell whether there is any item, by looking for the first."""

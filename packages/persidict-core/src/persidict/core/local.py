@@ -128,6 +128,13 @@ class LocalDict(PersiDict[ValueType]):
         """What other handles need to share these items."""
         return self._backend
 
+    def __iter__(self) -> Iterator[NonEmptySafeStrTuple]:
+        # `len` of the whole dict lists nothing, so there is no listing to share with it.
+        return super().__iter__() if self._prefix else self._keys(self._prefix)
+
+    def __len__(self) -> int:
+        return super().__len__() if self._prefix else self._count(self._prefix)
+
     def _at(self, prefix: SafeStrTuple) -> Self:
         view = super()._at(prefix)
         if prefix != self._prefix:

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from persidict.core.backend import Backend, StatLike
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, trusted_key
+from persidict.core.one_listing import begin_listing
 from persidict.core.results import ValueType
 
 _Value = TypeVar("_Value")
@@ -47,6 +48,11 @@ def scan_keys(store: Backend[Any]) -> Iterator[NonEmptySafeStrTuple]:
         return store._keys(store._prefix)
     depth = len(store._prefix)
     return (trusted_key(key[depth:]) for key in store._keys(store._prefix))
+
+
+def iter_keys(store: Backend[Any]) -> Iterator[NonEmptySafeStrTuple]:
+    """Do the same for `iter`; `list` then gets keys and length from one listing."""
+    return begin_listing(store, scan_keys, _listed_keys)
 
 
 def scan_stats(store: Backend[Any]) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
@@ -138,6 +144,11 @@ def closable(items: Iterator[Any]) -> Any:
 class PersiKeysView(KeysView[NonEmptySafeStrTuple]):
     """The keys, as a set-like view; objects that can't be keys are not in it."""
 
+    _mapping: Any
+
+    def __iter__(self) -> Iterator[NonEmptySafeStrTuple]:
+        return iter(self._mapping)
+
     def __contains__(self, key: object) -> bool:
         try:
             return super().__contains__(key)
@@ -151,7 +162,7 @@ class PersiValuesView(ValuesView[ValueType], Generic[ValueType]):
     _mapping: Any
 
     def __iter__(self) -> Iterator[ValueType]:
-        return (value for _, value, _ in scan_values(self._mapping))
+        return begin_listing(self._mapping, _scan, _values_of)
 
     def __contains__(self, value: object) -> bool:
         return any(found is value or found == value for found in self)
@@ -163,7 +174,7 @@ class PersiItemsView(ItemsView[NonEmptySafeStrTuple, ValueType], Generic[ValueTy
     _mapping: Any
 
     def __iter__(self) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
-        return ((key, value) for key, value, _ in scan_values(self._mapping))
+        return begin_listing(self._mapping, _scan, _items_of)
 
     def __contains__(self, item: object) -> bool:
         if not isinstance(item, tuple) or len(item) != 2:
@@ -174,3 +185,23 @@ class PersiItemsView(ItemsView[NonEmptySafeStrTuple, ValueType], Generic[ValueTy
         except (KeyError, TypeError, ValueError):
             return False
         return found is value or bool(found == value)
+
+
+def _scan(store: Backend[Any]) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
+    return store._scan(store._prefix)
+
+
+def _listed_keys(_: object, keys: Iterable[NonEmptySafeStrTuple]) -> Iterable[NonEmptySafeStrTuple]:
+    return keys
+
+
+def _values_of(
+    store: Backend[ValueType], listed: Iterable[tuple[NonEmptySafeStrTuple, StatLike]]
+) -> Iterator[ValueType]:
+    return (value for _, value, _ in load_values(store, listed))
+
+
+def _items_of(
+    store: Backend[ValueType], listed: Iterable[tuple[NonEmptySafeStrTuple, StatLike]]
+) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
+    return ((key, value) for key, value, _ in load_values(store, listed))

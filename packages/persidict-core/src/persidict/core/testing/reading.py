@@ -92,6 +92,37 @@ class ReadingConformance(Conformance):
         filled["new"] = "later"
         assert len(keys) == 5
 
+    def test_lists_and_lengths(self, filled: PersiDict[Any]) -> None:
+        """`list` asks for an iterator and for the length, which may share one listing."""
+        for d in (filled, filled.get_subdict("a"), filled.get_subdict("no")):
+            keys = set(d)
+            assert len(list(d)) == len(tuple(d.keys())) == len(sorted(d)) == len(keys)
+            items = list(d.items())
+            assert dict(items) == {key: d[key] for key in keys}
+            assert sorted([*d.values()]) == sorted(d[key] for key in keys)
+        iterator = iter(filled)
+        filled["late"] = "1"
+        assert [len(filled), len(filled.keys()), len(filled.items())] == [5, 5, 5]
+        assert {A, B, AX, AYZ} <= set(iterator)
+        lengths = []
+        for number, _ in enumerate(filled):
+            filled["late", str(number)] = "1"
+            lengths.append(len(filled))
+            if number == 2:
+                break
+        assert lengths == [6, 7, 8]
+
+    def test_lists_of_threads(self, filled: PersiDict[Any]) -> None:
+        fixed = set(filled)
+
+        def work(me: int) -> bool:
+            filled[f"of{me}"] = "1"
+            found = list(filled)
+            return len(set(found)) == len(found) and fixed | {(f"of{me}",)} <= set(found)
+
+        assert all(self.in_threads(work))
+        assert len(list(filled.values())) == len(filled) == len(fixed) + self.n_threads
+
     def test_timestamps(self, filled: PersiDict[Any]) -> None:
         times = dict(filled.keys_and_timestamps())
         assert times.keys() == set(filled)
