@@ -169,8 +169,20 @@ def test_nfs_4_is_exact_with_locks_on_files(mount, make, locked, caplog, tree):
         operation(d)
     assert locked == {stat.S_IFREG}
     assert _warnings(caplog) == []
+    assert tree() != []
     d.clear()
     assert tree() == []
+    assert os.listdir(d.base_dir) == ["+tmp"]
+
+
+def test_clear_leaves_no_lock_file_of_others(mount, make, base):
+    mount("nfs4")
+    d = make()
+    d["dir", "a"] = d["b"] = 1
+    del d["dir", "a"], d["b"]
+    assert os.listdir(base) != ["+tmp"]
+    make().clear()
+    assert os.listdir(base) == ["+tmp"]
 
 
 def _failing_once(code, real, name):
@@ -204,6 +216,20 @@ def test_what_is_stale_was_replaced_meanwhile(code, call, mount, make, base, mon
     assert dict(d) == {("dir", "a"): 3, ("dir", "b"): 1, ("dir", "c"): 3}
 
 
+def test_a_directory_that_was_created_again_is_no_missing_one(mount, make, monkeypatch):
+    mount("nfs4")
+    d = make()
+    d["dir", "a"] = d["dir", "b"] = d["dir", "c"] = 1
+    for act in (
+        lambda: d.__delitem__(("dir", "a")),
+        lambda: d.discard_many([("dir", "b"), ("dir", "c")]),
+    ):
+        with monkeypatch.context() as context:
+            context.setattr(os, "open", _failing_once(errno.ESTALE, os.open, "+lock"))
+            act()
+    assert len(d) == 0
+
+
 @pytest.mark.parametrize("kind", ["fuse.bindfs", "fuse.sshfs", "fuseblk"])
 def test_an_item_without_a_name_for_a_moment_is_found(kind, mount, make, monkeypatch):
     mount(kind)
@@ -220,6 +246,44 @@ def test_an_item_without_a_name_for_a_moment_is_found(kind, mount, make, monkeyp
     assert ("dir", "b") not in d
     assert ("nowhere", "b") not in d
     assert d.get(("dir", "b")) is None
+
+
+def test_a_miss_needs_no_lock_where_nobody_can_write(mount, make, monkeypatch):
+    mount("nfs4")
+    make()["dir", "a"] = 1
+    real = os.open
+
+    def read_only(path, flags, *args, **kwargs):
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return real(path, flags, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", read_only)
+    d = make()
+    assert ("dir", "b") not in d
+    assert d.get(("dir", "b")) is None
+    assert d["dir", "a"] == 1
+
+
+def test_a_reader_on_nfs_creates_no_file(mount, make, tree):
+    make()["dir", "a"] = 1
+    before = tree()
+    mount("nfs4")
+    d = make()
+    assert ("dir", "b") not in d
+    assert d.get("b") is None
+    assert tree() == before
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EINVAL, errno.EMFILE])
+def test_smb_refuses_a_look_while_an_item_is_replaced(code, mount, make, monkeypatch):
+    mount("cifs")
+    d = make()
+    d["a"] = 1
+    for _ in range(2):
+        with monkeypatch.context() as context:
+            context.setattr(os, "open", _failing_once(code, os.open, ".pkl"))
+            assert d["a"] == 1
 
 
 def test_a_write_returns_the_etag_that_readers_see(mount, make, monkeypatch):

@@ -28,6 +28,7 @@ create_clients() {
     ip -n "client$n" link set "eth$n" up
     ip -n "client$n" link set lo up
     mkdir -p "/mnt/$n"
+    echo "10.0.$n.2 client$n" >> /etc/hosts
   done
 }
 
@@ -52,6 +53,10 @@ examine_share() {
   done
   flock /mnt/1/first true # an NFS server grants the first lock after a while
   rm -f /mnt/1/first
+  examine_mounts "$1"
+}
+
+examine_mounts() {
   exam "$1-one" /mnt/1
   exam "$1-two" /mnt/1 /mnt/2
 }
@@ -102,6 +107,32 @@ CONF
     server() { echo "//10.0.$1.1$2"; }
     examine_share smb cifs guest,vers=3.1.1,nosharesock /share
     examine_share smb-uncached cifs guest,vers=3.1.1,nosharesock,cache=none,actimeo=0 /share
+    ;;
+  9p)
+    create_export
+    create_clients
+    modprobe 9pnet_fd
+    modprobe 9p
+    diod --no-auth --no-userdb --export /export/share --listen 0.0.0.0:564
+    server() { echo "10.0.$1.1"; }
+    examine_share 9p 9p trans=tcp,version=9p2000.L,uname=root,aname=/export/share /
+    ;;
+  fuse)
+    create_export
+    modprobe fuse
+    mkdir -p /mnt/1 /mnt/2 /mnt/ntfs
+    for n in 1 2; do bindfs /export/share "/mnt/$n" || unavailable bindfs "$n"; done
+    examine_mounts bindfs
+    umount /mnt/1 /mnt/2
+    printf '#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n' > /tmp/without-ssh
+    chmod +x /tmp/without-ssh
+    for n in 1 2; do
+      sshfs -o ssh_command=/tmp/without-ssh any:/export/share "/mnt/$n" || unavailable sshfs "$n"
+    done
+    examine_mounts sshfs
+    truncate -s 300M /disk.img
+    mkntfs -q -F /disk.img > /dev/null 2>&1
+    ntfs-3g /disk.img /mnt/ntfs && exam ntfs-3g /mnt/ntfs || unavailable ntfs-3g "no such file system"
     ;;
   local)
     modprobe loop

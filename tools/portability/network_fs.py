@@ -1,6 +1,6 @@
 """Examine `FileDirDict` on network file systems, in a virtual machine of User-mode Linux.
 
-    python tools/portability/network_fs.py DIRECTORY [nfs] [smb] [local]
+    python tools/portability/network_fs.py DIRECTORY [nfs] [smb] [9p] [fuse] [local]
 
 The machine is server and two clients in one: each client has a network and a mount of its own. It
 has one processor, which makes races rare: a loss counts, and an `ok` needs many runs.
@@ -20,13 +20,15 @@ from pathlib import Path
 import lab
 
 HERE = Path(__file__).resolve().parent
-JOBS = ("nfs", "smb", "local")
+JOBS = ("nfs", "smb", "9p", "fuse", "local")
 # Debian 12's kernel is the one that Debian 12's user-mode-linux is made from.
 SUITE = "bookworm"
 GUEST = (
     "python3 iproute2 kmod util-linux mount e2fsprogs dosfstools f2fs-tools rpcbind samba "
-    "nfs-kernel-server nfs-common cifs-utils"
+    "nfs-kernel-server nfs-common cifs-utils diod openssh-server"
 )
+# debootstrap would install two packages that exclude each other.
+FUSE = ("fuse3", "bindfs", "sshfs", "ntfs-3g")
 NEEDED = ("cloudpickle", "jsonpickle", "lz4", "orjson")
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(5, 37)] + ["manylinux2014_x86_64"]
 MINUTES = 30
@@ -45,6 +47,10 @@ def create_image(image: Path) -> None:
     print(f"a Debian {SUITE} with servers", flush=True)
     root = image.with_name("root")
     lab.bootstrap(SUITE, root, *GUEST.split())
+    quiet = ("-y", "-qq", "--no-install-recommends")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = ("chroot", root, "apt-get", "install", *quiet, *FUSE)
+    lab.run(*install, env=environment, capture_output=True)
     (root / "payload").mkdir()
     shutil.copytree("/usr/lib/uml/modules", root / "lib" / "modules", dirs_exist_ok=True)
     first = root / "first"

@@ -229,11 +229,12 @@ class Directory:
         return self._held.lock is not None and self._held.lock != self._fd
 
     def remove_lock_file(self) -> None:
-        """Delete the lock file if the directory is otherwise empty; it must be locked."""
+        """Delete the lock file if there are no items in the directory; it must be locked."""
         held = self._held
         if not self.has_lock_file():
             return
-        if os.listdir(self.path if self._fd is None else self._fd) != [LOCK_NAME]:
+        names = os.listdir(self.path if self._fd is None else self._fd)
+        if not all(name.startswith("+") for name in names):
             return
         if self._fd is None:  # an open file can't be deleted there
             self.unlock()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain, groupby, islice
 from operator import itemgetter
@@ -20,14 +21,11 @@ from persidict.file.system_errors import is_gone, raise_foreign
 # Files deleted before their directory is flushed, and under one lock.
 _MAX_UNSYNCED = 4096
 _MAX_LOCKED = 256
+_MAX_ATTEMPTS = 5
 
 
-def erase_file(
-    names: list[str],
-    expected: ETagValue | AnyETagFlag,
-    folder: Folder,
-    durable: bool,
-    held: Held,
+def erase(
+    names: list[str], expected: ETagValue | AnyETagFlag, folder: Folder, *, durable: bool
 ) -> None:
     """Delete the file at some names below the root, and the directories that become empty.
 
@@ -35,6 +33,76 @@ def erase_file(
         FileNotFoundError: There is none.
         ETagMismatch: It is not the expected one.
     """
+    _erase_while_there(names, folder, partial(_erase_file, names, expected, folder, durable))
+
+
+def erase_names(
+    folder: Folder, names: Iterable[tuple[list[str], list[str]]], *, durable: bool
+) -> None:
+    """Delete files that may be missing, and the directories that are empty afterwards.
+
+    Args:
+        folder: The temporary folder of the store.
+        names: The directories that lead to some files, and the names of those.
+        durable: Whether each directory is flushed, once for all that is deleted in it.
+    """
+    for directories, group in groupby(names, key=itemgetter(0)):
+        together = chain.from_iterable(map(itemgetter(1), group))
+        while batch := list(islice(together, _MAX_UNSYNCED)):
+            try:
+                delete = partial(_erase_batch, directories, batch, folder, durable)
+                _erase_while_there(directories, folder, delete)
+            except OSError as error:
+                # Otherwise another process has deleted them all.
+                if not is_gone(error) and error.errno != errno.ENOTDIR:
+                    raise
+        remove_empty(folder, directories)
+
+
+def remove_empty(folder: Folder, directories: list[str]) -> None:
+    """Remove the directories of a deleted item that are empty now, from the deepest up."""
+    while directories and is_removed(folder, directories):
+        directories = directories[:-1]
+
+
+def is_removed(folder: Folder, directories: list[str]) -> bool:
+    """Remove a directory if it is empty; no symlink on the way to it is followed."""
+    try:
+        return holding(partial(_is_removed, folder, directories))
+    except OSError as error:
+        raise_foreign(error)
+        return False  # gone, with what it is in
+
+
+def remove_lock_file(folder: Folder, directories: list[str]) -> None:
+    """Delete the lock file of a directory that has no items."""
+    folder.prepare(ANY_ETAG)
+    if folder.is_shared or folder.uses_lock_files:
+        holding(partial(_remove_lock_file, folder, directories))
+
+
+def _erase_while_there(names: list[str], folder: Folder, operation: Callable[[Held], None]) -> None:
+    for _ in range(_MAX_ATTEMPTS):
+        try:
+            holding(operation)
+        except FileNotFoundError as error:
+            raise_foreign(error)
+            gone = error
+            # A client can take a directory that others have created again for one that is gone.
+            if not (folder.is_shared and os.path.exists(os.path.join(folder.root, *names))):
+                break
+        else:
+            return
+    raise gone
+
+
+def _erase_file(
+    names: list[str],
+    expected: ETagValue | AnyETagFlag,
+    folder: Folder,
+    durable: bool,
+    held: Held,
+) -> None:
     *directories, name = names
     if not folder.is_local:
         folder.prepare(expected)
@@ -60,41 +128,10 @@ def erase_file(
     remove_empty(folder, directories)
 
 
-def erase_names(
-    folder: Folder, names: Iterable[tuple[list[str], list[str]]], *, durable: bool
-) -> None:
-    """Delete files that may be missing, and the directories that are empty afterwards.
-
-    Args:
-        folder: The temporary folder of the store.
-        names: The directories that lead to some files, and the names of those.
-        durable: Whether each directory is flushed, once for all that is deleted in it.
-    """
-    for directories, group in groupby(names, key=itemgetter(0)):
-        together = chain.from_iterable(map(itemgetter(1), group))
-        while batch := list(islice(together, _MAX_UNSYNCED)):
-            try:
-                holding(partial(_erase_batch, directories, batch, folder, durable))
-            except OSError as error:
-                # Otherwise another process has deleted them all.
-                if not is_gone(error) and error.errno != errno.ENOTDIR:
-                    raise
-        remove_empty(folder, directories)
-
-
-def remove_empty(folder: Folder, directories: list[str]) -> None:
-    """Remove the directories of a deleted item that are empty now, from the deepest up."""
-    while directories and is_removed(folder, directories):
-        directories = directories[:-1]
-
-
-def is_removed(folder: Folder, directories: list[str]) -> bool:
-    """Remove a directory if it is empty; no symlink on the way to it is followed."""
-    try:
-        return holding(partial(_is_removed, folder, directories))
-    except OSError as error:
-        raise_foreign(error)
-        return False  # gone, with what it is in
+def _remove_lock_file(folder: Folder, directories: list[str], held: Held) -> None:
+    directory = folder.directory_type(held, folder.root, directories, None)
+    directory.lock()
+    directory.remove_lock_file()
 
 
 def _is_removed(folder: Folder, directories: list[str], held: Held) -> bool:
@@ -103,9 +140,7 @@ def _is_removed(folder: Folder, directories: list[str], held: Held) -> bool:
         return True
     if not folder.uses_lock_files:
         return False
-    directory = folder.directory_type(held, folder.root, directories, None)
-    directory.lock()
-    directory.remove_lock_file()
+    _remove_lock_file(folder, directories, held)
     held.close()
     above = Directory(held, folder.root, directories[:-1], None)
     return above.remove_empty(directories[-1])

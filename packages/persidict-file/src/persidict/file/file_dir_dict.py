@@ -19,7 +19,7 @@ from persidict.core.other_layouts import MissNotice
 from persidict.core.results import ETagValue, ValueType
 from persidict.file.batches import Encoded, batches, write_batch
 from persidict.file.directory import DirectoryMaker
-from persidict.file.erase import erase_file, erase_names, is_removed
+from persidict.file.erase import erase, erase_names, is_removed, remove_lock_file
 from persidict.file.folder import Folder
 from persidict.file.held import holding
 from persidict.file.look_again import look_again
@@ -235,7 +235,7 @@ class FileDirDict(BlobDict[ValueType]):
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
         names = self._layout.file(key).split(os.sep)[1:]
         try:
-            holding(partial(erase_file, names, expected, self._folder, self.durable))
+            erase(names, expected, self._folder, durable=self.durable)
         except OSError as error:
             if is_gone(error) or error.errno == errno.ENOTDIR:
                 raise KeyError(key) from error
@@ -262,6 +262,7 @@ class FileDirDict(BlobDict[ValueType]):
             erase_names(self._folder, names, durable=self.durable)
             for path in directories_below(self.base_dir, self._layout):
                 is_removed(self._folder, os.path.relpath(path, self._root).split(os.sep))
+            remove_lock_file(self._folder, self._layout.directory(self._prefix).split(os.sep)[1:])
         except OSError as error:
             raise self._failure("delete", None, error) from error
 

@@ -26,26 +26,28 @@ class FileSystem(NamedTuple):
         loss: Why conditions are not exact between machines or mounts; empty if they are.
         is_shared: Whether locks on files, and looks that open what they look at, reach other
             machines, while locks on directories don't.
-        has_gaps: Whether a name can be absent for a moment while its file is replaced.
+        passing: The errors that looking at an item can have while somebody replaces it.
     """
 
     title: str = ""
     loss: str = ""
     is_shared: bool = False
-    has_gaps: bool = False
+    passing: frozenset[int] = frozenset()
 
 
 LOCAL = FileSystem()
+_ABSENT = frozenset({errno.ENOENT, errno.ESTALE})
+_REFUSED = _ABSENT | {errno.EACCES, errno.EINVAL, errno.EBUSY, errno.EAGAIN, errno.EMFILE}
 _LATE = "a client can overlook what another has just changed"
 _ONE_MOUNT = "locks reach only those who use the same mount"
 _UNTRIED = "persidict was not tried on it"
 _KNOWN = {
-    "nfs4": FileSystem("NFS 4", "", is_shared=True, has_gaps=True),
-    "nfs": FileSystem("NFS before version 4", _LATE, is_shared=True, has_gaps=True),
-    "cifs": FileSystem("SMB", _LATE, is_shared=True, has_gaps=True),
-    "smb3": FileSystem("SMB", _LATE, is_shared=True, has_gaps=True),
-    "9p": FileSystem("9p", _ONE_MOUNT, has_gaps=True),
-    "virtiofs": FileSystem("virtiofs", _ONE_MOUNT, has_gaps=True),
+    "nfs4": FileSystem("NFS 4", "", is_shared=True, passing=_ABSENT),
+    "nfs": FileSystem("NFS before version 4", _LATE, is_shared=True, passing=_ABSENT),
+    "cifs": FileSystem("SMB", _LATE, is_shared=True, passing=_REFUSED),
+    "smb3": FileSystem("SMB", _LATE, is_shared=True, passing=_REFUSED),
+    "9p": FileSystem("9p", _ONE_MOUNT, passing=_ABSENT),
+    "virtiofs": FileSystem("virtiofs", _ONE_MOUNT, passing=_ABSENT),
 }
 _UNTRIED_TYPES = frozenset(
     (
@@ -118,9 +120,9 @@ def described(kind: str, options: str = "") -> FileSystem:
         return found
     if kind in {"fuse", "fuseblk"} or kind.startswith(("fuse.", "fuseblk.")):
         title = "FUSE (" + kind.partition(".")[2] + ")" if "." in kind else "FUSE"
-        return FileSystem(title, _ONE_MOUNT, has_gaps=True)
+        return FileSystem(title, _ONE_MOUNT, passing=_ABSENT)
     if kind in _UNTRIED_TYPES:
-        return FileSystem(kind, _UNTRIED, has_gaps=True)
+        return FileSystem(kind, _UNTRIED, passing=_ABSENT)
     return LOCAL
 
 

@@ -1,8 +1,8 @@
 """Looking again for an item that somebody is replacing, where a look can fail for that.
 
-A network file system says that a file is stale if the client's knowledge of its name is outdated.
-Others have no name for a moment while they replace a file: FUSE, and NFS if the client that
-replaces the file has it open.
+NFS says that a file is stale if the client's knowledge of its name is outdated. On FUSE, and on NFS
+if the client that replaces the file has it open, the item has no name for a moment. SMB may refuse
+to open it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TypeVar
 from persidict.file.folder import Folder
 from persidict.file.held import Held, holding
 from persidict.file.shared_directory import SharedDirectory
-from persidict.file.system_errors import is_gone, raise_foreign
+from persidict.file.system_errors import raise_foreign
 
 T = TypeVar("T")
 _MAX_LOOKS = 5
@@ -43,7 +43,7 @@ def look_again(look: Callable[[], T], names: list[str], folder: Folder, error: O
         except OSError as another:
             error = another
     for _ in range(_MAX_LOOKS):
-        if not is_gone(error) or not (folder.file_system().has_gaps or error.errno == errno.ESTALE):
+        if error.errno not in folder.file_system().passing:
             break
         try:
             return holding(partial(_look_locked, look, names, folder))
@@ -64,7 +64,10 @@ def _open(path: str, held: Held) -> None:
 
 def _look_locked(look: Callable[[], T], names: list[str], folder: Folder, held: Held) -> T:
     """Look while nobody can replace the item."""
-    directory = folder.directory_type(held, folder.root, names[:-1], None)
-    if not isinstance(directory, SharedDirectory) or directory.was_locked():
-        directory.lock()
+    try:
+        directory = folder.directory_type(held, folder.root, names[:-1], None)
+        if not isinstance(directory, SharedDirectory) or directory.was_locked():
+            directory.lock()
+    except OSError as error:
+        raise_foreign(error)  # otherwise there is no such directory, or it can't be locked
     return look()
