@@ -21,6 +21,7 @@ from persidict.core.keys import (
     NonEmptySafeStrTuple,
     PersiDictKey,
     SafeStrTuple,
+    as_key,
     as_prefix,
     trusted_key,
     trusted_keys,
@@ -316,9 +317,8 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
 
     def _complete(self, key: NonEmptyPersiDictKey) -> NonEmptySafeStrTuple:
         """Validate a key that the user gave and put the prefix before it."""
-        if type(key) is not NonEmptySafeStrTuple:
-            key = NonEmptySafeStrTuple(key)
-        return trusted_key((*self._prefix, *key)) if self._prefix else key
+        valid = key if type(key) is NonEmptySafeStrTuple else as_key(key)
+        return trusted_key((*self._prefix, *valid)) if self._prefix else valid
 
     def _missing(self, key: NonEmptyPersiDictKey, error: KeyError) -> KeyError:
         """Return the ``KeyError`` for users: their key normalised, the store's error chained."""

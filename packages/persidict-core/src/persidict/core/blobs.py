@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing import ClassVar, TypeAlias
 
 from persidict.core._codecs.registry import codec_for
-from persidict.core._codecs.signing import SigningKey, SigningKeys, validate_unsigned
+from persidict.core._codecs.signing import SIGNED, SigningKey, SigningKeys, refuse_signed
 from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.errors import DecodingError, EncodingError, raise_if_from_handler
@@ -135,8 +135,8 @@ class BlobDict(PersiDict[ValueType]):
         try:
             if self._signing is not None:
                 data = self._signing.verified(key, self.serialization_format, data)
-            else:
-                validate_unsigned(data)
+            elif data[: len(SIGNED)] == SIGNED:
+                refuse_signed()
             return self._codec.decode(data)  # type: ignore[no-any-return,arg-type]  # a map if taken
         # Also a MemoryError: damaged bytes can ask for any amount of memory.
         except Exception as error:

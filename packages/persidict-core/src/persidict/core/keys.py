@@ -201,6 +201,13 @@ def as_prefix(key: PersiDictKey) -> SafeStrTuple:
     )
 
 
+def as_key(key: PersiDictKey) -> NonEmptySafeStrTuple:
+    """Return what ``NonEmptySafeStrTuple(key)`` does; for a string in half its time."""
+    if type(key) is str and is_component(key):
+        return tuple.__new__(NonEmptySafeStrTuple, (key,))
+    return NonEmptySafeStrTuple(key)
+
+
 def trusted_key(components: tuple[str, ...]) -> NonEmptySafeStrTuple:
     """Create a key of components that are known to be valid, without validating them again."""
     return tuple.__new__(NonEmptySafeStrTuple, components)

@@ -73,8 +73,7 @@ class Directory:
             opened += map(os.open, (root,), _ROOT)
             for name in names:
                 opened += map(partial(os.open, dir_fd=opened[-1]), (name,), _BELOW)
-                for _ in map(os.close, map(opened.pop, (-2,))):  # see `Held.close_descriptors`
-                    pass
+                any(map(os.close, map(opened.pop, (-2,))))  # see `Held.close_descriptors`
         else:
             maker.open(held, root, names)
         self._fd = opened[-1]
@@ -151,7 +150,10 @@ class Directory:
 
     def unlink(self, name: str) -> None:
         """Delete a file."""
-        self.unlinking(name)()
+        if self._fd is None:
+            unlink_shared(self._start + name)
+        else:
+            os.unlink(name, dir_fd=self._fd)
 
     def unlinking(self, name: str, kept: str | None = None) -> Callable[[], None]:
         """Return a function that deletes a file, or moves it to `kept`, in one built-in call.
@@ -302,8 +304,7 @@ class DirectoryMaker:
                     widen(opened[-1], self.mode)
             if self.durable:
                 self.ensure_synced(opened[-2])
-            for _ in map(os.close, map(opened.pop, (-2,))):
-                pass
+            any(map(os.close, map(opened.pop, (-2,))))
 
     def ensure_synced(self, descriptor: int) -> None:
         """Flush the entries of an open directory, unless they are surely on the disk."""

@@ -13,7 +13,7 @@ from operator import itemgetter
 from persidict.core.flags import ANY_ETAG, AnyETagFlag
 from persidict.core.results import ETagValue
 from persidict.file.directory import Directory
-from persidict.file.folder import RECENT, Folder
+from persidict.file.folder import Folder, may_return
 from persidict.file.held import Held, holding
 from persidict.file.pending_file import require_version
 from persidict.file.system_errors import is_gone, raise_foreign
@@ -115,7 +115,7 @@ def _erase_file(
             raise FileNotFoundError(errno.ENOENT, "no such file", name)
         if expected is not ANY_ETAG:
             require_version(current, expected)
-        delete = folder.deleting(directory, name, current)
+        delete = folder.deleting(directory, name, current, time.time_ns())
         held.committing = name, current, None
         if not held.is_disturbed:  # otherwise a signal handler or finalizer may have changed it
             break
@@ -159,8 +159,8 @@ def _erase_batch(
             if current is None:
                 continue
             try:
-                if now - current.st_mtime_ns < RECENT:
-                    folder.deleting(directory, name, current)()
+                if may_return(current, now):
+                    folder.deleting(directory, name, current, now)()
                 else:
                     directory.unlink(name)
             except OSError as error:

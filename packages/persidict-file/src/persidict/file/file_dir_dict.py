@@ -185,7 +185,11 @@ class FileDirDict(BlobDict[ValueType]):
             if expected is not ANY_ETAG:
                 if not self._folder.is_local:
                     self._folder.prepare(expected)
-                if not self._folder.is_shared:  # there, such a look may be outdated
+                # An insertion follows a look, unless the dict is append-only. On a shared file
+                # system, such a look may be outdated.
+                if not self._folder.is_shared and (
+                    self.append_only or expected is not ITEM_NOT_AVAILABLE
+                ):
                     look_first(self._where(key), expected)
             pieces = data if isinstance(data, list) else (data,)
             return holding(partial(write, names, pieces, expected, self._folder, self.durable))

@@ -113,9 +113,11 @@ class Folder:
         """Keep the inode of a file that is about to be replaced."""
         directory.link_to(name, self._retiring())
 
-    def deleting(self, directory: Directory, name: str, info: os.stat_result) -> Callable[[], None]:
+    def deleting(
+        self, directory: Directory, name: str, info: os.stat_result, now: int
+    ) -> Callable[[], None]:
         """Return a function that deletes a file, and keeps its inode if need be."""
-        if not may_return(info):
+        if not may_return(info, now):
             return directory.unlinking(name)
         if not os.path.isdir(self.path):
             self.maker.create(self.path)
@@ -144,10 +146,15 @@ class Folder:
             return []
 
 
-def may_return(info: os.stat_result) -> bool:
-    """Tell whether a file that is written from now on could get the time of this one."""
-    age = time.time_ns() - info.st_mtime_ns
-    return age < (_FINEST_DIGITS if info.st_mtime_ns % _FINEST_DIGITS else RECENT)
+def may_return(info: os.stat_result, now: int) -> bool:
+    """Tell whether a file that is written from now on could get the time of this one.
+
+    Args:
+        info: The stat of a file.
+        now: Nanoseconds since 1970; it may be a little earlier.
+    """
+    written = info.st_mtime_ns
+    return now - written < (_FINEST_DIGITS if written % _FINEST_DIGITS else RECENT)
 
 
 def _is_over(path: str) -> bool:
@@ -155,7 +162,7 @@ def _is_over(path: str) -> bool:
     info = os.stat(path)
     name = os.path.basename(path)
     if re.fullmatch(_RETIRED, name):
-        return not may_return(info)
+        return not may_return(info, time.time_ns())
     match = re.fullmatch(_PENDING, name)
     old = time.time() - info.st_mtime > _MAX_WRITING
     if match is None or not (old or (match[1] == host() and not _runs(int(match[2])))):

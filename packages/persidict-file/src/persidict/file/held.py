@@ -39,16 +39,20 @@ class Held:
             the change fail (None for a deletion, which can't be made to fail).
     """
 
-    unlock: Callable[[], None] | None = None
-    lock: int | None = None
-    directory: int | str = ""
-    outer: Held | None = None
-    is_disturbed = False
-    committing: tuple[str, os.stat_result | None, Callable[[], None] | None] | None = None
+    __slots__ = (
+        *("descriptors", "pending", "unlock", "lock", "directory", "outer"),
+        *("is_disturbed", "committing"),
+    )
 
     def __init__(self) -> None:
         self.descriptors: list[int] = []
         self.pending: dict[str, None] = {}
+        self.unlock: Callable[[], None] | None = None
+        self.lock: int | None = None
+        self.directory: int | str = ""
+        self.outer: Held | None = None
+        self.is_disturbed = False
+        self.committing: tuple[str, os.stat_result | None, Callable[[], None] | None] | None = None
 
     def close(self) -> None:
         """Release the lock, close all descriptors, delete the pending files."""
@@ -58,10 +62,7 @@ class Held:
         finally:
             try:
                 # Each is popped and closed by one step of the iterator: none is closed twice.
-                for _ in map(
-                    os.close, map(self.descriptors.pop, repeat(-1, len(self.descriptors)))
-                ):
-                    pass
+                any(map(os.close, map(self.descriptors.pop, repeat(-1, len(self.descriptors)))))
             finally:
                 while self.pending:
                     path = next(iter(self.pending))
@@ -71,8 +72,7 @@ class Held:
     def close_descriptors(self, kept: int) -> None:
         """Close all but the first ones."""
         surplus = repeat(-1, len(self.descriptors) - kept)
-        for _ in map(os.close, map(self.descriptors.pop, surplus)):
-            pass
+        any(map(os.close, map(self.descriptors.pop, surplus)))
 
 
 def holding(operation: Callable[[Held], T]) -> T:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE
 from persidict.file.directory import BY_DESCRIPTOR, Directory, sync
-from persidict.file.folder import RECENT, Folder, host, may_return
+from persidict.file.folder import Folder, host, may_return
 from persidict.file.held import Held
 from persidict.file.read import is_absent
 from persidict.file.stats import FileStat
@@ -213,7 +213,7 @@ def _prepare_to_replace(
     """Make sure that no two versions of an item, past or future, have the same ETag."""
     if pending.info.st_mtime_ns <= current.st_mtime_ns:
         pending.newer_than(current.st_mtime_ns)
-    if time.time_ns() - current.st_mtime_ns < RECENT and may_return(current):
+    if may_return(current, time.time_ns()):
         folder.keep_replaced(directory, name)
 
 

@@ -37,7 +37,8 @@ def read_version(
     try:
         try:
             opened += map(os.open, (path,), _READ)
-            info = os.fstat(opened[0])
+            descriptor = opened[0]
+            info = os.fstat(descriptor)
             if not stat.S_ISREG(info.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "no regular file", path)
             found = FileStat((info,))
@@ -45,15 +46,14 @@ def read_version(
                 return None, found
             size = info.st_size
             if as_map:
-                return _mapped(opened[0], size), found
-            data = os.read(opened[0], size + 1)
+                return _mapped(descriptor, size), found
+            data = os.read(descriptor, size + 1)
             if len(data) != size:
-                data = _read_on(opened[0], data)
+                data = _read_on(descriptor, data)
             return data, found
         finally:
             if opened:
-                for _ in map(os.close, map(opened.pop, _LAST)):
-                    pass
+                any(map(os.close, map(opened.pop, _LAST)))
     finally:
         if opened:
             os.close(opened[0])

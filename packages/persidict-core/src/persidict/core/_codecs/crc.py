@@ -36,16 +36,29 @@ def trailer(pieces: Iterable[bytes], is_string: Callable[[bytes], bool]) -> byte
     return ranges + _NUMBER.pack(zlib.crc32(ranges, checksum))
 
 
-def verify(data: memoryview) -> None:
-    """Raise ``ValueError`` if the trailer does not match the data before it."""
-    if len(data) >= _END.size:
-        count, expected = _END.unpack(data[-_END.size :])
-        start = len(data) - _END.size - count * _RANGE.size
-        if start >= 0:
-            position, checksum = 0, 0
-            for offset, length in _RANGE.iter_unpack(data[start : -_END.size]) if count else ():
-                checksum = zlib.crc32(data[position:offset], checksum)
-                position = offset + length
-            if zlib.crc32(data[position : -_NUMBER.size], checksum) == expected:
-                return
+def verify(data: bytes, end: int) -> None:
+    """Raise ``ValueError`` if the trailer does not match the data before it.
+
+    Args:
+        data: The data, its trailer, and anything.
+        end: Where the trailer ends.
+    """
+    start = end - _END.size
+    if start >= 0:
+        count, expected = _END.unpack_from(data, start)
+        covered = memoryview(data)[: end - _NUMBER.size]
+        if start >= count * _RANGE.size and expected == (
+            _checksum(covered, count) if count else zlib.crc32(covered)
+        ):
+            return
     raise ValueError("it is damaged: its checksum does not match")
+
+
+def _checksum(data: memoryview, count: int) -> int:
+    """Return the CRC of data that ends with some ranges and their number, without the ranges."""
+    position, checksum = 0, 0
+    end = len(data) - _NUMBER.size
+    for offset, length in _RANGE.iter_unpack(data[end - count * _RANGE.size : end]):
+        checksum = zlib.crc32(data[position:offset], checksum)
+        position = offset + length
+    return zlib.crc32(data[position:], checksum)

@@ -62,14 +62,14 @@ class PickleCodec:
 
     def decode(self, data: bytes) -> Any:
         """Unpickle: ours, joblib's, compressed or not, told apart by their bytes."""
-        if data.startswith(LZ4_MAGIC) and is_sealed(data):
-            return load_from(FrameReader(data, self._limit))
         if data.startswith(LZ4_MAGIC):
+            if is_sealed(data):
+                return load_from(FrameReader(data, self._limit))
             data = decompress(data, self._limit)
             if data.endswith(_SEALED_MARK):
                 raise EOFError("it is cut short: its checksum is missing")
         elif data.endswith(_CHECKED_MARK):
-            verify(memoryview(data)[: -len(_CHECKED_MARK)])
+            verify(data, len(data) - len(_CHECKED_MARK))
             return load(data)
         # joblib would inflate, without bound, what doesn't begin like a pickle.
         if data.startswith(_PICKLE_MAGIC) and not data.endswith(_MARK) and _JOBLIB_ARRAY in data:

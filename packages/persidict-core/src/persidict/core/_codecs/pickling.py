@@ -53,13 +53,13 @@ def pickled(value: Any) -> list[bytes]:
         return _verified(_cloudpickled(value, None))
     pieces = Pieces()
     pickler = _Pickler(pieces, 5)
+    named = pickler.named = list[Any]()
     try:
         pickler.dump(value)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise_if_from_handler(error)
         return _verified(_cloudpickled(value, error))
-    named = vars(pickler).get("named")
-    if named is None:
+    if not named:
         return pieces
     # A class or function of __main__ is pickled by its name, which means another thing elsewhere.
     if any(one.__module__ in MAIN_MODULES for one in named):
@@ -76,9 +76,12 @@ def pickled(value: Any) -> list[bytes]:
 class _Pickler(pickle.Pickler):
     """The C pickler; it notes the classes and functions that it stores by name."""
 
+    __slots__ = ("named",)
+    named: list[Any]
+
     def reducer_override(self, obj: Any, /) -> Any:
         if isinstance(obj, _NAMED):
-            vars(self).setdefault("named", []).append(obj)
+            self.named.append(obj)
         return NotImplemented
 
 
