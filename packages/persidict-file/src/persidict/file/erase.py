@@ -33,7 +33,12 @@ def erase(
         FileNotFoundError: There is none.
         ETagMismatch: It is not the expected one.
     """
-    _erase_while_there(names, folder, partial(_erase_file, names, expected, folder, durable))
+    operation = partial(_erase_file, names, expected, folder, durable)
+    try:
+        holding(operation)
+    except FileNotFoundError as error:
+        if not _is_erased_now(operation, names, folder, error):
+            raise
 
 
 def erase_names(
@@ -49,13 +54,13 @@ def erase_names(
     for directories, group in groupby(names, key=itemgetter(0)):
         together = chain.from_iterable(map(itemgetter(1), group))
         while batch := list(islice(together, _MAX_UNSYNCED)):
+            operation = partial(_erase_batch, directories, batch, folder, durable)
             try:
-                delete = partial(_erase_batch, directories, batch, folder, durable)
-                _erase_while_there(directories, folder, delete)
-            except OSError as error:
-                # Otherwise another process has deleted them all.
-                if not is_gone(error) and error.errno != errno.ENOTDIR:
-                    raise
+                holding(operation)
+            except FileNotFoundError as error:  # another process has deleted them all
+                _is_erased_now(operation, directories, folder, error)
+            except NotADirectoryError as error:
+                raise_foreign(error)  # likewise
         remove_empty(folder, directories)
 
 
@@ -81,19 +86,25 @@ def remove_lock_file(folder: Folder, directories: list[str]) -> None:
         holding(partial(_remove_lock_file, folder, directories))
 
 
-def _erase_while_there(names: list[str], folder: Folder, operation: Callable[[Held], None]) -> None:
+def _is_erased_now(
+    operation: Callable[[Held], None], names: list[str], folder: Folder, error: FileNotFoundError
+) -> bool:
+    """Repeat a deletion if a client took a directory that was created again for one that is gone.
+
+    Returns:
+        Whether it succeeded; otherwise there is nothing to delete.
+    """
     for _ in range(_MAX_ATTEMPTS):
+        raise_foreign(error)
+        if not (folder.is_shared and os.path.exists(os.path.join(folder.root, *names))):
+            break
         try:
             holding(operation)
-        except FileNotFoundError as error:
-            raise_foreign(error)
-            gone = error
-            # A client can take a directory that others have created again for one that is gone.
-            if not (folder.is_shared and os.path.exists(os.path.join(folder.root, *names))):
-                break
+        except FileNotFoundError as another:
+            error = another
         else:
-            return
-    raise gone
+            return True
+    return False
 
 
 def _erase_file(
