@@ -38,7 +38,12 @@ autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # they are in the signatures of the source; here they crowd out words
 autodoc_mock_imports = [
-    name for name in ("boto3", "botocore", "hypothesis", "pytest") if find_spec(name) is None
+    name
+    for name in (
+        *("boto3", "botocore", "hypothesis", "pytest"),
+        *("cachelib", "django", "joblib", "key_value", "langchain_core", "requests_cache", "zarr"),
+    )
+    if find_spec(name) is None
 ]
 napoleon_attr_annotations = False
 default_role = "py:obj"  # a link, if there is something of that name

@@ -45,6 +45,19 @@ def main() -> None:
         for public in sorted(module.__all__):
             for line in described(public, getattr(module, public)):
                 print(f"    {line}")
+    print_adapters()
+
+
+def print_adapters() -> None:
+    """Print the interface of each adapter whose framework is installed."""
+    facade = importlib.import_module("persidict.core._facade")
+    for name, module in sorted(facade.ADAPTERS.items()):
+        try:
+            cls = getattr(importlib.import_module(f"persidict.adapters.{module}"), name)
+        except ModuleNotFoundError:
+            continue
+        print(f"persidict.adapters.{module}")
+        print("\n".join(f"    {line}" for line in described(name, cls)))
 
 
 def described(name: str, value: object) -> Iterator[str]:

@@ -3,12 +3,12 @@ import asyncio
 import pytest
 
 pytest.importorskip("key_value")
-from persidict.adapters.key_value import PersiDictStore
+from persidict.adapters.key_value import KeyValueStore
 
 
 def test_entries(any_dict):
     async def main():
-        store = PersiDictStore(any_dict)
+        store = KeyValueStore(any_dict)
         await store.put("a", {"x": 1})
         assert await store.get("a") == {"x": 1}
         assert await store.get("no") is None
@@ -22,7 +22,7 @@ def test_entries(any_dict):
 
 def test_many_entries(any_dict):
     async def main():
-        store = PersiDictStore(any_dict)
+        store = KeyValueStore(any_dict)
         await store.put_many(["a", "b"], [{"n": 1}, {"n": 2}], ttl=100)
         assert await store.get_many(["b", "no", "a"]) == [{"n": 2}, None, {"n": 1}]
         assert all(0 < ttl <= 100 for _, ttl in await store.ttl_many(["a", "b"]))
@@ -33,7 +33,7 @@ def test_many_entries(any_dict):
 
 def test_time_to_live(any_dict):
     async def main():
-        store = PersiDictStore(any_dict)
+        store = KeyValueStore(any_dict)
         await store.put("short", {"x": 1}, ttl=1e-6)
         await store.put("long", {"x": 1}, ttl=1000)
         await store.put("ever", {"x": 1})
@@ -51,7 +51,7 @@ def test_time_to_live(any_dict):
 
 def test_collections(any_dict):
     async def main():
-        store = PersiDictStore(any_dict, default_collection="mine")
+        store = KeyValueStore(any_dict, default_collection="mine")
         await store.put("a/b c", {"x": 1}, collection="other one")
         await store.put("a", {"x": 2})
         assert sorted(await store.collections()) == ["mine", "other one"]
@@ -66,7 +66,7 @@ def test_collections(any_dict):
 
 def test_one_of_many_callers_inserts(any_dict):
     async def main():
-        store = PersiDictStore(any_dict)
+        store = KeyValueStore(any_dict)
         claims = [store.put_if_absent("job", {"owner": n}) for n in range(20)]
         won = await asyncio.gather(*claims)
         assert sum(won) == 1
@@ -78,7 +78,7 @@ def test_one_of_many_callers_inserts(any_dict):
 
 def test_an_expired_entry_is_absent_for_put_if_absent(any_dict):
     async def main():
-        store = PersiDictStore(any_dict)
+        store = KeyValueStore(any_dict)
         assert await store.put_if_absent("job", {"owner": 1}, ttl=1e-6)
         assert await store.put_if_absent("job", {"owner": 2}, ttl=1000)
         assert await store.get("job") == {"owner": 2}

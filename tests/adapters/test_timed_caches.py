@@ -11,15 +11,15 @@ from persidict import LocalDict
 def cache(request, any_dict):
     if request.param == "cachelib":
         pytest.importorskip("cachelib")
-        from persidict.adapters.cachelib import PersiDictCache
+        from persidict.adapters.cachelib import CachelibCache
 
-        return PersiDictCache(any_dict)
+        return CachelibCache(any_dict)
     settings = pytest.importorskip("django.conf").settings
     if not settings.configured:
         settings.configure()
-    from persidict.adapters.django import PersiDictCache
+    from persidict.adapters.django import DjangoCache
 
-    return PersiDictCache(any_dict, {})
+    return DjangoCache(any_dict, {})
 
 
 def test_values_live_as_long_as_they_are_told(cache):
@@ -51,9 +51,9 @@ def test_one_of_many_threads_adds(cache):
 
 def test_no_increment_is_lost():
     pytest.importorskip("cachelib")
-    from persidict.adapters.cachelib import PersiDictCache
+    from persidict.adapters.cachelib import CachelibCache
 
-    cache = PersiDictCache(LocalDict())
+    cache = CachelibCache(LocalDict())
 
     def count():
         for _ in range(50):
@@ -69,9 +69,9 @@ def test_no_increment_is_lost():
 
 def test_an_increment_keeps_the_time_to_live():
     pytest.importorskip("cachelib")
-    from persidict.adapters.cachelib import PersiDictCache
+    from persidict.adapters.cachelib import CachelibCache
 
-    cache = PersiDictCache(LocalDict())
+    cache = CachelibCache(LocalDict())
     cache.set("n", 1, timeout=1000)
     (before,) = cache._items.wrapped.values()
     cache.inc("n")

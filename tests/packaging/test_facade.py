@@ -86,6 +86,13 @@ def test_a_missing_part_names_the_command_that_installs_it(monkeypatch):
     assert "S3Dict" not in persidict.__all__
 
 
+def test_an_adapter_without_its_distribution_names_the_framework_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "persidict.adapters", None)
+    monkeypatch.delitem(vars(persidict), "ZarrStore", raising=False)
+    with pytest.raises(ImportError, match=r"pip install 'persidict-adapters\[zarr\]'"):
+        from persidict import ZarrStore  # noqa: F401
+
+
 def test_a_broken_part_shows_its_own_error(tmp_path, monkeypatch):
     part = tmp_path / "persidict" / "broken"
     part.mkdir(parents=True)

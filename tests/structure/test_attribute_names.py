@@ -15,6 +15,9 @@ LOOKUPS = {"getattr", "hasattr", "delattr", "getattr_static", "attrgetter", "met
 
 # Module -> what is asked for an attribute, and why that is no search in a part of ours.
 ALLOWED = {
+    "persidict.adapters": {
+        "import_module(f'{__name__}.{ADAPTERS[name]}')": "names loaded when asked for",
+    },
     "persidict.aio.testing": {
         "PersiDict": "the kit calls every public method of the class through async code",
         "opened(self)": "likewise",

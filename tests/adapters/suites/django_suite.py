@@ -7,7 +7,7 @@ from django.conf import settings
 
 LOCATION = tempfile.mkdtemp()
 BACKEND = {
-    "BACKEND": "persidict.adapters.django.PersiDictCache",
+    "BACKEND": "persidict.adapters.django.DjangoCache",
     "LOCATION": f"{LOCATION}?durable=false",
 }
 
@@ -38,8 +38,8 @@ def _database():
 
 
 @override_settings(CACHES=caches_setting_for_tests(base=BACKEND, exclude={"cull", "zero_cull"}))
-class TestPersiDictCache(BaseCacheTests, TestCase):
-    """`PersiDictCache` has no bound, so Django's tests of culling do not apply."""
+class TestDjangoCache(BaseCacheTests, TestCase):
+    """`DjangoCache` has no bound, so Django's tests of culling do not apply."""
 
     test_cull = test_zero_cull = None
     test_cull_delete_when_store_empty = None

@@ -3,7 +3,7 @@
 import tempfile
 
 from persidict import FileDirDict
-from persidict.adapters.requests_cache import PersiDictCache, PersiDictStorage
+from persidict.adapters.requests_cache import RequestsCacheBackend, RequestsCacheTable
 from tests.integration.base_cache_test import BaseCacheTest
 from tests.integration.base_storage_test import BaseStorageTest
 
@@ -12,9 +12,9 @@ STORE = FileDirDict(base_dir=tempfile.mkdtemp(), durable=False)
 
 class TestCache(BaseCacheTest):
     def backend_class(self, cache_name, **options):
-        return PersiDictCache(STORE, cache_name=cache_name, **options)
+        return RequestsCacheBackend(STORE, cache_name=cache_name, **options)
 
 
 class TestStorage(BaseStorageTest):
     def storage_class(self, cache_name, table_name, **options):
-        return PersiDictStorage(STORE.get_subdict((cache_name, table_name)), **options)
+        return RequestsCacheTable(STORE.get_subdict((cache_name, table_name)), **options)

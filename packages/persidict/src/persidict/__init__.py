@@ -2,7 +2,7 @@
 
 Import every public name from here: `from persidict import FileDirDict`. The names come from
 separately installed parts (`persidict-core`, `persidict-file`, `persidict-wrappers`,
-`persidict-s3`), each loaded when one of its names is first asked for.
+`persidict-s3`, `persidict-adapters`), each loaded when one of its names is first asked for.
 """
 
 # Not imported from `typing`, which would be most of this module's cost; checkers go by the name.
@@ -28,6 +28,14 @@ else:
     del os, sys
 
 if TYPE_CHECKING:
+    from persidict.adapters import AnyKeyMapping as AnyKeyMapping
+    from persidict.adapters import CachelibCache as CachelibCache
+    from persidict.adapters import DjangoCache as DjangoCache
+    from persidict.adapters import JoblibStoreBackend as JoblibStoreBackend
+    from persidict.adapters import KeyValueStore as KeyValueStore
+    from persidict.adapters import LangChainStore as LangChainStore
+    from persidict.adapters import RequestsCacheBackend as RequestsCacheBackend
+    from persidict.adapters import ZarrStore as ZarrStore
     from persidict.core import ALWAYS_RETRIEVE as ALWAYS_RETRIEVE
     from persidict.core import ANY_ETAG as ANY_ETAG
     from persidict.core import DELETE_CURRENT as DELETE_CURRENT

@@ -1,4 +1,4 @@
-"""`PersiDictCache`: a cachelib cache in any dict, and so one for Flask-Caching."""
+"""`CachelibCache`: a cachelib cache in any dict, and so one for Flask-Caching."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ with framework("cachelib", "cachelib"):
     from cachelib.base import BaseCache
 
 
-class PersiDictCache(BaseCache):
+class CachelibCache(BaseCache):
     """A cachelib cache that processes and machines share.
 
     `add`, `inc` and `dec` are atomic: no update is lost.
@@ -27,7 +27,7 @@ class PersiDictCache(BaseCache):
 
     Example:
         >>> from persidict import LocalDict
-        >>> cache = PersiDictCache(LocalDict())
+        >>> cache = CachelibCache(LocalDict())
         >>> cache.set("user 1", {"name": "Ann"}, timeout=60)
         True
         >>> cache.inc("hits"), cache.inc("hits")

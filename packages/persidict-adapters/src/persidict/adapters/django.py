@@ -1,10 +1,10 @@
-"""`PersiDictCache`: a Django cache backend in any dict.
+"""`DjangoCache`: a Django cache backend in any dict.
 
 In ``settings.py``::
 
     CACHES = {
         "default": {
-            "BACKEND": "persidict.adapters.django.PersiDictCache",
+            "BACKEND": "persidict.adapters.django.DjangoCache",
             "LOCATION": "s3://bucket/cache",  # or a directory
         }
     }
@@ -26,7 +26,7 @@ with framework("django", "django"):
     from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
 
-class PersiDictCache(BaseCache):  # type: ignore[misc]  # Django ships no types
+class DjangoCache(BaseCache):  # type: ignore[misc]  # Django ships no types
     """A Django cache that processes and machines share.
 
     `add` and `incr` are atomic. Entries that have expired stay in the store until they are

@@ -28,7 +28,7 @@ _OUTPUT = "output.pkl"
 _IS_CALL = re.compile("[a-f0-9]{32}").fullmatch
 
 
-class PersiDictStoreBackend(StoreBackendBase, StoreBackendMixin):  # type: ignore[misc]
+class JoblibStoreBackend(StoreBackendBase, StoreBackendMixin):  # type: ignore[misc]
     """Keeps results, metadata and the code of functions as items of a dict.
 
     joblib asks for files: this backend gives it files in memory, and writes each as one item in
@@ -137,4 +137,4 @@ class _WrittenFile(io.BytesIO):
         super().__exit__(kind, error, traceback)
 
 
-register_store_backend("persidict", PersiDictStoreBackend)
+register_store_backend("persidict", JoblibStoreBackend)

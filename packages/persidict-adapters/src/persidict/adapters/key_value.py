@@ -1,4 +1,4 @@
-"""`PersiDictStore`: a py-key-value store in any dict, for FastMCP and others."""
+"""`KeyValueStore`: a py-key-value store in any dict, for FastMCP and others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with framework("key_value", "key_value"):
     )
 
 
-class PersiDictStore(
+class KeyValueStore(
     BaseCullStore,
     BaseDestroyStore,
     BaseDestroyCollectionStore,
@@ -47,7 +47,7 @@ class PersiDictStore(
         >>> import asyncio
         >>> from persidict import LocalDict
         >>> async def main():
-        ...     store = PersiDictStore(LocalDict())
+        ...     store = KeyValueStore(LocalDict())
         ...     await store.put("session", {"user": "Ann"}, ttl=60)
         ...     return await store.get("session"), await store.put_if_absent("session", {})
         >>> asyncio.run(main())

@@ -1,4 +1,4 @@
-"""`ByteStore`: a LangChain store in any dict."""
+"""`LangChainStore`: a LangChain store in any dict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ with framework("langchain_core", "langchain"):
     from langchain_core.stores import BaseStore
 
 
-class ByteStore(BaseStore[str, bytes]):
+class LangChainStore(BaseStore[str, bytes]):
     """A LangChain store with any dict behind it, for embeddings, documents and messages.
 
     Keys may be any text. A key longer than 253 characters can't be listed by `yield_keys`.
@@ -26,7 +26,7 @@ class ByteStore(BaseStore[str, bytes]):
 
     Example:
         >>> from persidict import LocalDict
-        >>> store = ByteStore(LocalDict())
+        >>> store = LangChainStore(LocalDict())
         >>> store.mset([("a/b", b"1")])
         >>> store.mget(["a/b", "c"]), list(store.yield_keys(prefix="a"))
         ([b'1', None], ['a/b'])

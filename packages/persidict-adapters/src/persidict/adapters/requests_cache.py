@@ -1,6 +1,6 @@
-"""`PersiDictCache`: a backend of requests-cache in any dict.
+"""`RequestsCacheBackend`: a backend of requests-cache in any dict.
 
-Pass it to a session: ``CachedSession(backend=PersiDictCache(FileDirDict("http")))``.
+Pass it to a session: ``CachedSession(backend=RequestsCacheBackend(FileDirDict("http")))``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ with framework("requests_cache", "requests_cache"):
     from requests_cache.backends.base import BaseCache, BaseStorage
 
 
-class PersiDictCache(BaseCache):
+class RequestsCacheBackend(BaseCache):
     """Responses and redirects of requests-cache, in two sub-dicts of one dict.
 
     Args:
@@ -29,7 +29,7 @@ class PersiDictCache(BaseCache):
 
     Example:
         >>> from persidict import LocalDict
-        >>> PersiDictCache(LocalDict()).responses["key"] = b"answer"
+        >>> RequestsCacheBackend(LocalDict()).responses["key"] = b"answer"
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class PersiDictCache(BaseCache):
         if not isinstance(wrapped, PersiDict):
             raise TypeError(f"wrapped must be a PersiDict, got {type(wrapped).__name__}")
         below = wrapped.get_subdict(key_from_text(cache_name))
-        self.responses = PersiDictStorage(below.get_subdict("responses"), **kwargs)
-        self.redirects = PersiDictStorage(below.get_subdict("redirects"), **kwargs)
+        self.responses = RequestsCacheTable(below.get_subdict("responses"), **kwargs)
+        self.redirects = RequestsCacheTable(below.get_subdict("redirects"), **kwargs)
 
 
-class PersiDictStorage(BaseStorage[str, Any]):
+class RequestsCacheTable(BaseStorage[str, Any]):
     """One table of requests-cache in a dict; keys may be any text."""
 
     def __init__(

@@ -25,9 +25,21 @@ NAMES_BY_PART = {
     ),
     "s3": "BasicS3Dict S3Dict S3Dict_FileDirCached",
 }
+# The class of each adapter, and its module, which is also the extra that installs its framework.
+ADAPTERS = {
+    "AnyKeyMapping": "mapping",
+    "CachelibCache": "cachelib",
+    "DjangoCache": "django",
+    "JoblibStoreBackend": "joblib",
+    "KeyValueStore": "key_value",
+    "LangChainStore": "langchain",
+    "RequestsCacheBackend": "requests_cache",
+    "ZarrStore": "zarr",
+}
 
 PARTS = frozenset(NAMES_BY_PART)
 PART_BY_NAME = {name: part for part, names in NAMES_BY_PART.items() for name in names.split()}
+PART_BY_NAME |= dict.fromkeys(ADAPTERS, "adapters")
 
 
 def load(name: str) -> object:
@@ -56,13 +68,17 @@ def load(name: str) -> object:
 
 
 def installed_names() -> list[str]:
-    """Return the public names of the parts that are installed, without importing them."""
+    """Return the public names of the parts that are installed, without importing them.
+
+    The adapters are left out: ``from persidict import *`` would import every framework.
+    """
     parts = {part for part in PARTS if _is_installed(f"persidict.{part}")}
     return sorted(name for name, part in PART_BY_NAME.items() if part in parts)
 
 
 def _missing(name: str, part: str) -> ModuleNotFoundError:
-    message = f"{name} needs a part that is not installed: pip install persidict-{part}"
+    missing = f"'persidict-{part}[{ADAPTERS[name]}]'" if name in ADAPTERS else f"persidict-{part}"
+    message = f"{name} needs a part that is not installed: pip install {missing}"
     return ModuleNotFoundError(message, name=f"persidict.{part}")
 
 
