@@ -139,11 +139,17 @@ class TestOrder:
         del d["a"]
         assert recorded == ["delete", "sync directory"]
 
-    def test_clear_syncs_each_directory_once(self, make, recorded):
+    @pytest.mark.parametrize(
+        "act", [lambda d: d.clear(), lambda d: d.discard_many(list(d))], ids=["clear", "discard"]
+    )
+    def test_deletions_sync_each_directory_once_without_syncfs(
+        self, act, make, recorded, monkeypatch
+    ):
+        monkeypatch.setattr("persidict.file.flush._syncfs", lambda: None)
         d = make(durable=True)
         d.update(((x, str(n)), n) for n in range(20) for x in "ab")
         recorded.clear()
-        d.clear()
+        act(d)
         assert recorded.count("delete") == 40
         assert recorded.count("sync directory") == 2
         assert recorded.count("rmdir") >= 2

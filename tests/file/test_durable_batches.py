@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from persidict import DELETE_CURRENT, BackendError, FileDirDict, MutationPolicyError
-from persidict.file import batches, flush
+from persidict.file import batches, erase, flush
 
 pytestmark = pytest.mark.skipif(
     not flush.can_sync_file_system(), reason="this system flushes each file"
@@ -135,3 +135,70 @@ def test_a_file_system_that_fails_to_flush_is_an_error_before_anything_is_replac
         d.update(a="new", b="new")
     assert dict(d) == {("a",): "old"}
     assert leftovers() == []
+
+
+def discard_all(d):
+    d.discard_many(list(d))
+
+
+@pytest.mark.parametrize("delete", [FileDirDict.clear, discard_all])
+def test_a_batch_of_deletions_is_flushed_once(delete, base, flushes, leftovers):
+    d = FileDirDict(base_dir=base)
+    d.update(ITEMS)
+    flushes.clear()
+    delete(d)
+    assert flushes == {"syncfs": 1}
+    assert not d
+    assert leftovers() == []
+    delete(d)
+    assert flushes == {"syncfs": 1}  # there was nothing to flush
+
+
+@pytest.mark.parametrize("delete", [FileDirDict.clear, discard_all])
+def test_deletions_in_one_directory_flush_that_directory(delete, base, flushes):
+    d = FileDirDict(base_dir=base)
+    d.update({("d", str(n)): n for n in range(20)})
+    flushes.clear()
+    delete(d.get_subdict("d"))
+    assert flushes == {"fsync": 1}
+    assert not d
+
+
+def test_batches_of_deletions_are_bounded(base, flushes, monkeypatch):
+    monkeypatch.setattr(erase, "_MAX_UNSYNCED", 10)
+    d = FileDirDict(base_dir=base)
+    d.update({(str(n % 7), f"k{n}"): n for n in range(35)})
+    flushes.clear()
+    seen = []
+
+    def keys():
+        for key in list(d):
+            seen.append((len(d), sum(flushes.values())))
+            yield key
+
+    d.discard_many(keys())
+    assert flushes["syncfs"] + flushes["fsync"] in (4, 5)
+    assert not d
+    # Each batch is deleted and flushed before the keys of the next one are asked for.
+    assert {(35, 0), (25, 1), (15, 2), (5, 3)} == set(seen)
+
+
+def test_an_error_of_the_keys_deletes_what_came_before(base):
+    def keys():
+        yield "a"
+        yield "x", "b"
+        raise LookupError("no more")
+
+    d = FileDirDict(base_dir=base)
+    d.update({"a": 1, ("x", "b"): 2, "c": 3})
+    with pytest.raises(LookupError):
+        d.discard_many(keys())
+    assert dict(d) == {("c",): 3}
+
+
+def test_deletions_that_can_not_be_flushed_are_an_error(base, monkeypatch):
+    d = FileDirDict(base_dir=base)
+    d.update({("a", "1"): 1, ("b", "2"): 2})
+    monkeypatch.setattr(flush, "_syncfs", lambda: lambda _: 5)
+    with pytest.raises(BackendError, match="Input/output error"):
+        d.clear()

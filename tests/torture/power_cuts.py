@@ -212,6 +212,7 @@ def skip_fsync(monkeypatch: Any, what: str) -> None:
     monkeypatch.setattr("persidict.file.directory.sync", sync)
     monkeypatch.setattr("persidict.file.pending_file.sync", sync)
     monkeypatch.setattr("persidict.file.batches.sync_file_system", lambda *_: None)
+    monkeypatch.setattr("persidict.file.erase.sync_file_system", lambda *_, **__: None)
 
 
 def flush_only_once(monkeypatch: Any, when: str) -> None:
@@ -224,3 +225,8 @@ def flush_only_once(monkeypatch: Any, when: str) -> None:
             flush(*args)
 
     monkeypatch.setattr("persidict.file.batches.sync_file_system", sometimes)
+
+
+def flush_no_deletions(monkeypatch: Any) -> None:
+    """Break batches of deletions: leave out their flush."""
+    monkeypatch.setattr("persidict.file.erase.sync_file_system", lambda *_, **__: None)

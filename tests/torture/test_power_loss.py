@@ -7,7 +7,13 @@ import pytest
 
 pytest.importorskip("persidict.file")
 
-from tests.torture.power_cuts import SKIPPED, cut_power, flush_only_once, skip_fsync
+from tests.torture.power_cuts import (
+    SKIPPED,
+    cut_power,
+    flush_no_deletions,
+    flush_only_once,
+    skip_fsync,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it patches what Linux does")
 
@@ -32,13 +38,20 @@ def test_a_store_that_skips_fsync_is_caught(what, tmp_path, monkeypatch):
     assert len(outcome.problems) == 1
 
 
-@pytest.mark.parametrize("left_out", ["before", "after"])
+BROKEN = {
+    "before": lambda patch: flush_only_once(patch, "before"),
+    "after": lambda patch: flush_only_once(patch, "after"),
+    "deletions": flush_no_deletions,
+}
+
+
+@pytest.mark.parametrize("left_out", BROKEN)
 def test_a_batch_that_leaves_out_a_flush_is_caught(left_out, tmp_path):
     found = []
     for seed in range(3):
         (tmp_path / str(seed)).mkdir()
         with pytest.MonkeyPatch.context() as patch:
-            flush_only_once(patch, left_out)
+            BROKEN[left_out](patch)
             dice = random.Random(seed)
             found += cut_power(tmp_path / str(seed), patch, dice, kills=False).problems
     assert found

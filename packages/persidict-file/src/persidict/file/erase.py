@@ -5,20 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain, groupby, islice
-from operator import itemgetter
+from typing import TypeAlias
 
 from persidict.core.flags import ANY_ETAG, AnyETagFlag
 from persidict.core.results import ETagValue
 from persidict.file.directory import Directory
+from persidict.file.flush import can_sync_file_system, sync_file_system
 from persidict.file.folder import Folder, may_return
 from persidict.file.held import Held, holding
 from persidict.file.pending_file import require_version
 from persidict.file.system_errors import is_gone, raise_foreign
 
-# Files deleted before their directory is flushed, and under one lock.
+Neighbours: TypeAlias = tuple[list[str], list[str]]
+"""Some files in one directory: the names that lead to it, and theirs."""
+
+# Files deleted before a flush, and under one lock.
 _MAX_UNSYNCED = 4096
 _MAX_LOCKED = 256
 _MAX_ATTEMPTS = 5
@@ -41,27 +44,30 @@ def erase(
             raise
 
 
-def erase_names(
-    folder: Folder, names: Iterable[tuple[list[str], list[str]]], *, durable: bool
-) -> None:
+def erase_names(folder: Folder, names: Iterable[Neighbours], *, durable: bool) -> None:
     """Delete files that may be missing, and the directories that are empty afterwards.
 
     Args:
         folder: The temporary folder of the store.
-        names: The directories that lead to some files, and the names of those.
-        durable: Whether each directory is flushed, once for all that is deleted in it.
+        names: The files, in any order.
+        durable: Whether the deletions are flushed: once for each batch, or once for each of its
+            directories where the system can't flush all at once.
     """
-    for directories, group in groupby(names, key=itemgetter(0)):
-        together = chain.from_iterable(map(itemgetter(1), group))
-        while batch := list(islice(together, _MAX_UNSYNCED)):
-            operation = partial(_erase_batch, directories, batch, folder, durable)
+    for batch in _batches(names):
+        at_once = durable and len(batch) > 1 and can_sync_file_system()
+        for directories, files in batch:
+            operation = partial(
+                _erase_neighbours, directories, files, folder, durable and not at_once
+            )
             try:
                 holding(operation)
             except FileNotFoundError as error:  # another process has deleted them all
                 _is_erased_now(operation, directories, folder, error)
             except NotADirectoryError as error:
                 raise_foreign(error)  # likewise
-        remove_empty(folder, directories)
+            remove_empty(folder, directories)
+        if at_once:
+            holding(partial(sync_file_system, path=folder.root))
 
 
 def remove_empty(folder: Folder, directories: list[str]) -> None:
@@ -157,7 +163,29 @@ def _is_removed(folder: Folder, directories: list[str], held: Held) -> bool:
     return above.remove_empty(directories[-1])
 
 
-def _erase_batch(
+def _batches(names: Iterable[Neighbours]) -> Iterator[list[Neighbours]]:
+    """Yield batches of a bounded size; raise an error of `names` after those before it."""
+    batch: list[Neighbours] = []
+    size = 0
+    try:
+        for directories, files in names:
+            if batch and batch[-1][0] == directories:
+                batch[-1][1].extend(files)
+            else:
+                batch.append((directories, files))
+            size += len(files)
+            if size >= _MAX_UNSYNCED:
+                yield batch
+                batch, size = [], 0
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _erase_neighbours(
     directories: list[str], names: list[str], folder: Folder, durable: bool, held: Held
 ) -> None:
     folder.prepare(ANY_ETAG)

@@ -246,7 +246,7 @@ class FileDirDict(BlobDict[ValueType]):
             raise self._failure("delete", key, error) from error
 
     def _erase_many(self, keys: Iterable[NonEmptySafeStrTuple]) -> None:
-        """Delete neighbours under one lock, and flush each directory once."""
+        """Delete items with few locks and flushes."""
         paths = (self._layout.file(key).split(os.sep)[1:] for key in keys)
         try:
             names = ((path[:-1], path[-1:]) for path in paths)
