@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from persidict import FileDirDict
-from persidict.file import file_dir_dict
+from persidict.file import scan
 from persidict.file.paths import Layout
 
 COMPONENTS = [
@@ -72,7 +72,7 @@ def test_clear_leaves_a_directory_that_took_an_items_place(tmp_path, monkeypatch
     d = FileDirDict(base_dir=tmp_path)
     d.update({f"k{number}": number for number in range(20)})
 
-    def replaced_after_listing(start, found, names_of=file_dir_dict.names_of):
+    def replaced_after_listing(start, found, names_of=scan.names_of):
         everything = list(names_of(start, found))
         [path] = tmp_path.glob("k7_*.pkl")
         path.unlink()
@@ -81,7 +81,7 @@ def test_clear_leaves_a_directory_that_took_an_items_place(tmp_path, monkeypatch
         gone.unlink()
         return iter(everything)
 
-    monkeypatch.setattr(file_dir_dict, "names_of", replaced_after_listing)
+    monkeypatch.setattr(scan, "names_of", replaced_after_listing)
     d.clear()
     assert [name[:3] for name in os.listdir(tmp_path) if name.startswith("k")] == ["k7_"]
     assert len(d) == 0

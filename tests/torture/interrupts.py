@@ -37,7 +37,15 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
 }
 # The parts of the library in which an exception from outside is raised. Codecs and pickle are
 # left out: what a value's own methods raise there is wrapped, and can't be told from it.
-_PARTS = ("file/", "core/base", "core/mapping", "core/conditional", "core/local", "core/guarded")
+_PARTS = (
+    "file/",
+    "core/base",
+    "core/mapping",
+    "core/views",
+    "core/conditional",
+    "core/local",
+    "core/guarded",
+)
 
 
 # A number for `sys.monitoring` that no other tool of ours uses.

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeAlias, TypeVar, overlo
 
 from persidict.aio.reader import AsyncReader
 from persidict.core.base import PersiDict
+from persidict.core.copy_counts import CopyCounts, Progress
 from persidict.core.flags import (
     IF_ETAG_CHANGED,
     ITEM_NOT_AVAILABLE,
@@ -18,13 +19,11 @@ from persidict.core.flags import (
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, PersiDictKey
 from persidict.core.results import (
     ConditionalOperationResult,
-    CopyCounts,
     ETagIfExists,
     OperationResult,
-    Progress,
-    TransformingFunction,
     ValueType,
 )
+from persidict.core.transformers import TransformingFunction
 
 _Default = TypeVar("_Default")
 _Result = TypeVar("_Result")

@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 from persidict.aio.async_dict import AsyncPersiDict
 from persidict.core.base import PersiDict
-from persidict.core.mapping import PersiItemsView, PersiKeysView, PersiValuesView
+from persidict.core.views import PersiItemsView, PersiKeysView, PersiValuesView
 
 _T = TypeVar("_T")
 # The methods that Python has operators for, and their names in `AsyncPersiDict`.

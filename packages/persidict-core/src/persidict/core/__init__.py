@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from persidict.core import _facade, _published
 from persidict.core._codecs.registry import register_format as register_format
-from persidict.core._codecs.signing import SigningKeys as SigningKeys
-from persidict.core._version import __version__ as __version__
 from persidict.core.backend import ETagMismatch as ETagMismatch
 from persidict.core.backend import Expected as Expected
 from persidict.core.backend import StatLike as StatLike
@@ -50,20 +48,22 @@ from persidict.core.keys import NonEmptySafeStrTuple as NonEmptySafeStrTuple
 from persidict.core.keys import PersiDictKey as PersiDictKey
 from persidict.core.keys import SafeStrTuple as SafeStrTuple
 from persidict.core.results import ConditionalOperationResult as ConditionalOperationResult
-from persidict.core.results import CopyCounts as CopyCounts
 from persidict.core.results import ETagIfExists as ETagIfExists
 from persidict.core.results import ETagValue as ETagValue
 from persidict.core.results import OperationResult as OperationResult
 from persidict.core.results import Stat as Stat
-from persidict.core.results import TransformingFunction as TransformingFunction
 from persidict.core.results import ValueType as ValueType
 
 if TYPE_CHECKING:
+    from persidict.core._codecs.signing import SigningKeys as SigningKeys
     from persidict.core._opening.describe import describe as describe
     from persidict.core._opening.open_store import open_store as open_store
+    from persidict.core._version import __version__ as __version__
+    from persidict.core.copy_counts import CopyCounts as CopyCounts
     from persidict.core.empty import EmptyDict as EmptyDict
     from persidict.core.local import LocalBackend as LocalBackend
     from persidict.core.local import LocalDict as LocalDict
+    from persidict.core.transformers import TransformingFunction as TransformingFunction
 
 _published.validate_installation(os.path.dirname(os.path.dirname(__file__)))
 
@@ -74,9 +74,13 @@ __all__ = [*_facade.NAMES_BY_PART["core"].split(), *_FOR_BACKENDS]  # noqa: PLE0
 
 # Loaded when first asked for: a program with files alone uses none of them.
 _MODULE_BY_NAME = {
+    "CopyCounts": "copy_counts",
     "EmptyDict": "empty",
     "LocalBackend": "local",
     "LocalDict": "local",
+    "SigningKeys": "_codecs.signing",
+    "TransformingFunction": "transformers",
+    "__version__": "_version",
     "describe": "_opening.describe",
     "open_store": "_opening.open_store",
 }

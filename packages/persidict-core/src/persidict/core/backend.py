@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeAlias
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeAlias
 
-from persidict.core._codecs.class_identity import validate_definition
 from persidict.core._codecs.registry import validate_format
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import (
@@ -27,11 +26,17 @@ from persidict.core.keys import (
     trusted_keys,
 )
 from persidict.core.parameters import HelpfulMeta, constructor_parameters
-from persidict.core.redaction import shown_params
 from persidict.core.results import ETagValue, ValueType
 
 Expected: TypeAlias = ETagValue | ItemNotAvailableFlag | AnyETagFlag
 """What a guarded write asks of the current ETag: this one, absence, or nothing."""
+
+Location: TypeAlias = tuple[object, tuple[str, ...]]
+"""Where the items of a (sub-)dict are: a store, and a path in it.
+
+The stores of dicts that keep their items in one place and in one format are equal. Two dicts
+overlap if their stores are equal and one path is the beginning of the other.
+"""
 
 # Fast path: these types can't be jokers or flags.
 PLAIN_TYPES = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
@@ -58,18 +63,6 @@ class StatLike(Protocol):
     @property
     def size(self) -> int | None:
         """Bytes that the item takes, None where the store does not count them."""
-
-
-class Location(NamedTuple):
-    """Where the items of a dict are.
-
-    Two dicts overlap if their stores are equal and one path is the beginning of the other.
-    """
-
-    store: object
-    """Equal for dicts that keep their items in one place and in one format."""
-    path: tuple[str, ...]
-    """Where in the store the items of this (sub-)dict are."""
 
 
 class Backend(Generic[ValueType], metaclass=HelpfulMeta):
@@ -255,6 +248,8 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
         return dict(zip(names, map(self._at, trusted_keys(self._prefix, names)), strict=True))
 
     def __repr__(self) -> str:
+        from persidict.core.redaction import shown_params
+
         params = shown_params(self.get_params(), self._secret_params)
         return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in params)})"
 
@@ -301,7 +296,7 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
         """
         # They share everything but the prefix.
         shared = {name: id(value) for name, value in vars(self).items() if name != "_prefix"}
-        return Location((type(self), shared), self._prefix)
+        return (type(self), shared), self._prefix
 
     def _stored_otherwise(self) -> list[dict[str, Any]]:
         """Return constructor arguments that would read the items at this place, if it has no own.
@@ -341,6 +336,8 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
     def _validate_class(self, value: Any) -> ValueType:
         expected = self.base_class_for_values
         if expected is not None and not isinstance(value, expected):
+            from persidict.core._codecs.class_identity import validate_definition
+
             validate_definition(type(value), expected)
         return value  # type: ignore[no-any-return]  # just checked, or unchecked by choice
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import abc
 from contextlib import closing
 from itertools import groupby
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
-from persidict.core import mapping
+from persidict.core import mapping, one_listing
 from persidict.core.backend import PLAIN_TYPES, ETagMismatch
 from persidict.core.conditional import ConditionalOperations
 from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import ANY_ETAG, DELETE_CURRENT, ITEM_NOT_AVAILABLE, Joker
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
-from persidict.core.one_listing import length
-from persidict.core.results import CopyCounts, Progress, ValueType
+from persidict.core.results import ValueType
+
+if TYPE_CHECKING:
+    from persidict.core.copy_counts import CopyCounts, Progress
 
 _Default = TypeVar("_Default")
 
@@ -137,7 +139,7 @@ class PersiDict(
         return mapping.iter_keys(self)
 
     def __len__(self) -> int:
-        return length(self)
+        return one_listing.length(self)
 
     def __bool__(self) -> bool:
         """Tell whether there is any item, by looking for the first."""
@@ -146,15 +148,21 @@ class PersiDict(
 
     def keys(self) -> abc.KeysView[NonEmptySafeStrTuple]:
         """Return a streaming, set-like view of the keys."""
-        return mapping.PersiKeysView(self)
+        from persidict.core.views import PersiKeysView
+
+        return PersiKeysView(self)
 
     def values(self) -> abc.ValuesView[ValueType]:
         """Return a streaming view of the values."""
-        return mapping.PersiValuesView(self)
+        from persidict.core.views import PersiValuesView
+
+        return PersiValuesView(self)
 
     def items(self) -> abc.ItemsView[NonEmptySafeStrTuple, ValueType]:
         """Return a streaming, set-like view of the items."""
-        return mapping.PersiItemsView(self)
+        from persidict.core.views import PersiItemsView
+
+        return PersiItemsView(self)
 
     def get_many(
         self, keys: abc.Iterable[NonEmptyPersiDictKey]
@@ -261,11 +269,7 @@ class PersiDict(
 
     def __eq__(self, other: object) -> bool:
         """Compare as mappings; handles on one store with one setting are equal without reading."""
-        if self._is_same_store(other):
-            return True
-        return (
-            mapping.equal_items(self, other) if isinstance(other, abc.Mapping) else NotImplemented
-        )
+        return self._is_same_store(other) or mapping.equal_items(self, other)
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
@@ -288,8 +292,7 @@ class PersiDict(
 
         Args:
             target: Any other dict that does not overlap with this one.
-            progress: Called, in this thread, with key and outcome of each item: ``"copied"``,
-                ``"unchanged"``, ``"newer"`` or ``"conflict"`` (see `CopyCounts`).
+            progress: Called, in this thread, with key and outcome (see `CopyCounts`) of each item.
             dry_run: Change nothing; report what would happen.
             compare: Compare values also where times are clear; reads every item in both.
 
@@ -322,8 +325,7 @@ class PersiDict(
         """
         from persidict.core.transfer import Transfer
 
-        transfer = Transfer(self, target, progress, dry_run=dry_run, compare=compare)
-        return transfer.run(delete=True)
+        return Transfer(self, target, progress, dry_run=dry_run, compare=compare).run(delete=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments; ``TypeError`` if one (memory, a secret, a client) can't travel."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from persidict.core._codecs.registry import codec_for
-from persidict.core._codecs.signing import SIGNED, SigningKey, SigningKeys, refuse_signed
 from persidict.core.backend import Expected, StatLike
 from persidict.core.base import PersiDict
 from persidict.core.errors import DecodingError, EncodingError, raise_if_from_handler
@@ -15,7 +14,12 @@ from persidict.core.flags import VALUE_NOT_RETRIEVED, ValueNotRetrievedFlag
 from persidict.core.keys import NonEmptySafeStrTuple, shown_key, trusted_key
 from persidict.core.results import ETagValue, ValueType
 
+if TYPE_CHECKING:
+    from persidict.core._codecs.signing import SigningKey, SigningKeys
+
 _NONCE_BYTES = 16
+# How signed values begin, and hardly any others.
+_MAYBE_SIGNED = b"\xff"
 
 Pieces: TypeAlias = bytes | list[bytes]
 """Bytes to write, as one object or as pieces that follow each other."""
@@ -62,7 +66,11 @@ class BlobDict(PersiDict[ValueType]):
             base_class_for_values=base_class_for_values,
             serialization_format=serialization_format,
         )
-        self._signing = None if signing_key is None else SigningKeys(signing_key)
+        self._signing: SigningKeys | None = None
+        if signing_key is not None:
+            from persidict.core._codecs.signing import SigningKeys  # most stores have none
+
+            self._signing = SigningKeys(signing_key)
         self.object_tags = bool(object_tags)
         self.max_inflated_bytes = _checked_bound(max_inflated_bytes)
         self._codec = codec_for(
@@ -135,8 +143,10 @@ class BlobDict(PersiDict[ValueType]):
         try:
             if self._signing is not None:
                 data = self._signing.verified(key, self.serialization_format, data)
-            elif data[: len(SIGNED)] == SIGNED:
-                refuse_signed()
+            elif data[:1] == _MAYBE_SIGNED:
+                from persidict.core._codecs.signing import refuse_signed
+
+                refuse_signed(data)
             return self._codec.decode(data)  # type: ignore[no-any-return,arg-type]  # a map if taken
         # Also a MemoryError: damaged bytes can ask for any amount of memory.
         except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from persidict.core import guarded
 from persidict.core.backend import Backend
@@ -31,9 +31,11 @@ from persidict.core.results import (
     ETagIfExists,
     ETagValue,
     OperationResult,
-    TransformingFunction,
     ValueType,
 )
+
+if TYPE_CHECKING:
+    from persidict.core.transformers import TransformingFunction
 
 _Default = TypeVar("_Default")
 _MISSING: Any = object()

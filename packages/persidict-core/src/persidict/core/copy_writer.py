@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from persidict.core.conditional import ConditionalOperations
 from persidict.core.copied_values import ITEM_ERRORS
+from persidict.core.copy_counts import Outcome
 from persidict.core.keys import NonEmptySafeStrTuple
-from persidict.core.results import Outcome
 
 # Writes that wait for their turn, per worker.
 _AHEAD = 2

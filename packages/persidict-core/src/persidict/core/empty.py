@@ -20,9 +20,9 @@ from persidict.core.results import (
     ETagValue,
     OperationResult,
     Stat,
-    TransformingFunction,
     ValueType,
 )
+from persidict.core.transformers import TransformingFunction
 
 
 class EmptyDict(PersiDict[ValueType]):

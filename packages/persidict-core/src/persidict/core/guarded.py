@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from persidict.core.backend import Backend, ETagMismatch
 from persidict.core.conditions import holds
@@ -36,9 +36,11 @@ from persidict.core.results import (
     ConditionalOperationResult,
     ETagIfExists,
     OperationResult,
-    TransformingFunction,
     ValueType,
 )
+
+if TYPE_CHECKING:
+    from persidict.core.transformers import TransformingFunction
 
 # The shortest maximum of a back-off, as a part of the first one.
 _MIN_BACKOFF_SHARE = 1 / 16

@@ -194,4 +194,4 @@ class LocalDict(PersiDict[ValueType]):
         return (item for key, item in items.items() if key[:depth] == start and len(key) > depth)
 
     def _location(self) -> Location:
-        return Location(("memory", id(self._items)), self._prefix)
+        return ("memory", id(self._items)), self._prefix

@@ -1,12 +1,12 @@
-"""Reading many items: functions and views that stream, so that none holds the whole store."""
+"""Reading many items: functions that stream, so that none holds the whole store."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from operator import itemgetter
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from persidict.core.backend import Backend, StatLike
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, trusted_key
@@ -123,8 +123,10 @@ def draw_key(store: Backend[Any]) -> NonEmptySafeStrTuple | None:
     return chosen
 
 
-def equal_items(store: Backend[Any], other: Mapping[Any, Any]) -> bool:
+def equal_items(store: Backend[Any], other: object) -> bool:
     """Compare with another mapping, whose keys may be tuples or, if of one component, strings."""
+    if not isinstance(other, Mapping):
+        return NotImplemented  # type: ignore[no-any-return]  # as operators do
     remaining = len(other)
     for key, value, _ in scan_values(store):
         remaining -= 1
@@ -141,67 +143,5 @@ def closable(items: Iterator[Any]) -> Any:
     return items if hasattr(items, "close") else (item for item in items)
 
 
-class PersiKeysView(KeysView[NonEmptySafeStrTuple]):
-    """The keys, as a set-like view; objects that can't be keys are not in it."""
-
-    _mapping: Any
-
-    def __iter__(self) -> Iterator[NonEmptySafeStrTuple]:
-        return iter(self._mapping)
-
-    def __contains__(self, key: object) -> bool:
-        try:
-            return super().__contains__(key)
-        except (TypeError, ValueError):
-            return False
-
-
-class PersiValuesView(ValuesView[ValueType], Generic[ValueType]):
-    """The values; items deleted while iterating are skipped."""
-
-    _mapping: Any
-
-    def __iter__(self) -> Iterator[ValueType]:
-        return begin_listing(self._mapping, _scan, _values_of)
-
-    def __contains__(self, value: object) -> bool:
-        return any(found is value or found == value for found in self)
-
-
-class PersiItemsView(ItemsView[NonEmptySafeStrTuple, ValueType], Generic[ValueType]):
-    """Pairs of key and value, set-like; items deleted while iterating are skipped."""
-
-    _mapping: Any
-
-    def __iter__(self) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
-        return begin_listing(self._mapping, _scan, _items_of)
-
-    def __contains__(self, item: object) -> bool:
-        if not isinstance(item, tuple) or len(item) != 2:
-            return False
-        key, value = item
-        try:
-            found = self._mapping[key]
-        except (KeyError, TypeError, ValueError):
-            return False
-        return found is value or bool(found == value)
-
-
-def _scan(store: Backend[Any]) -> Iterator[tuple[NonEmptySafeStrTuple, StatLike]]:
-    return store._scan(store._prefix)
-
-
 def _listed_keys(_: object, keys: Iterable[NonEmptySafeStrTuple]) -> Iterable[NonEmptySafeStrTuple]:
     return keys
-
-
-def _values_of(
-    store: Backend[ValueType], listed: Iterable[tuple[NonEmptySafeStrTuple, StatLike]]
-) -> Iterator[ValueType]:
-    return (value for _, value, _ in load_values(store, listed))
-
-
-def _items_of(
-    store: Backend[ValueType], listed: Iterable[tuple[NonEmptySafeStrTuple, StatLike]]
-) -> Iterator[tuple[NonEmptySafeStrTuple, ValueType]]:
-    return ((key, value) for key, value, _ in load_values(store, listed))

@@ -8,8 +8,8 @@ that the iterator goes through.
 
 from __future__ import annotations
 
-import weakref
 from _thread import _local  # what `threading` calls `local`; it takes a while to import
+from _weakref import ref  # likewise from `weakref`
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from operator import length_hint
@@ -44,7 +44,7 @@ def begin_listing(
     listing: Any = _Listing.from_iterable(map(begin, source))
     listing.store, listing.scan = store, scan
     listing.content, listing.source = content, source
-    _registered.latest = weakref.ref(listing)
+    _registered.latest = ref(listing)
     return listing  # type: ignore[no-any-return]  # a chain of these items
 
 
@@ -96,7 +96,7 @@ class _Listing(chain[Any]):
 class _Registered(_local):
     """The iterator that this thread has asked for last; nothing is kept alive."""
 
-    latest: weakref.ref[_Listing] | None = None
+    latest: ref[_Listing] | None = None
 
 
 _registered = _Registered()

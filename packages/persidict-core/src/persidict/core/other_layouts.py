@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import weakref
+from _weakref import ref  # `weakref` takes a while to import
 from typing import Any
 
 from persidict.core._codecs.registry import stores_text
-from persidict.core._opening.contract import StaysBehind
 from persidict.core.backend import Backend
 from persidict.core.errors import BackendError
 from persidict.core.keys import SafeStrTuple
 from persidict.core.parameters import constructor_parameters
-from persidict.core.redaction import shown
 
 
 class MissNotice:
@@ -29,7 +27,7 @@ class MissNotice:
         self.is_over = False
         # Popped in one step, so that only one of several threads looks.
         self._looks = [None]
-        self._handle: weakref.ref[Backend[Any]] | None = None
+        self._handle: ref[Backend[Any]] | None = None
 
     def silence(self) -> None:
         """Never warn: the place is known to hold own items, or items of several formats."""
@@ -37,7 +35,7 @@ class MissNotice:
 
     def speak_for(self, handle: Backend[Any]) -> None:
         """Show the constructor call of a handle that contains the store, and that users have."""
-        self._handle = weakref.ref(handle)
+        self._handle = ref(handle)
 
     def found_nothing(self, store: Backend[Any]) -> None:
         """Look at the store's place, once, and warn if it has other items only."""
@@ -87,6 +85,9 @@ def with_format(serialization_format: str) -> dict[str, Any]:
 
 def constructor_call(store: Backend[Any], changed: dict[str, Any]) -> str:
     """Return the source of a constructor call: a store's arguments with some of them changed."""
+    from persidict.core._opening.contract import StaysBehind
+    from persidict.core.redaction import shown
+
     params = {**store.get_params(), **changed}
     arguments = []
     for name, parameter in constructor_parameters(type(store)).items():

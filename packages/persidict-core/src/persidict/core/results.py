@@ -2,25 +2,9 @@
 
 # Without `from __future__ import annotations`: named tuples compile each annotation that is text.
 
-from collections.abc import Callable
-from typing import (
-    Generic,
-    Literal,
-    NamedTuple,
-    NewType,
-    Protocol,
-    TypeAlias,
-    TypeVar,
-    runtime_checkable,
-)
+from typing import Generic, NamedTuple, NewType, TypeAlias, TypeVar
 
-from persidict.core.flags import (
-    DeleteCurrentFlag,
-    ItemNotAvailableFlag,
-    KeepCurrentFlag,
-    ValueNotRetrievedFlag,
-)
-from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.flags import ItemNotAvailableFlag, ValueNotRetrievedFlag
 
 ValueType = TypeVar("ValueType")
 
@@ -29,16 +13,6 @@ ETagValue = NewType("ETagValue", str)
 
 ETagIfExists: TypeAlias = ETagValue | ItemNotAvailableFlag
 """An ETag, or `ITEM_NOT_AVAILABLE` for an absent item."""
-
-
-@runtime_checkable
-class TransformingFunction(Protocol[ValueType]):
-    """A function from the current value (or `ITEM_NOT_AVAILABLE`) to the new one (or a joker)."""
-
-    def __call__(
-        self, current: ValueType | ItemNotAvailableFlag, /
-    ) -> ValueType | KeepCurrentFlag | DeleteCurrentFlag:
-        """Return the new value, `KEEP_CURRENT` or `DELETE_CURRENT`."""
 
 
 class Stat(NamedTuple):
@@ -83,25 +57,3 @@ class ConditionalOperationResult(NamedTuple, Generic[ValueType]):
     def value_was_mutated(self) -> bool:
         """Whether the operation changed the item."""
         return self.resulting_etag != self.actual_etag
-
-
-Outcome: TypeAlias = Literal["copied", "unchanged", "newer", "conflict", "deleted"]
-Progress: TypeAlias = Callable[[NonEmptySafeStrTuple, Outcome], object]
-
-
-class CopyCounts(NamedTuple):
-    """How many items `copy_to` or `sync_to` met with each outcome.
-
-    Attributes:
-        copied: Written to the target, or would be in a dry run.
-        unchanged: The target had the value, or an item written after the source's.
-        newer: The target had another value, written after the source's; it was left alone.
-        conflict: Somebody changed the target's item meanwhile; it was left alone.
-        deleted: Deleted from the target because the source lacks it (`sync_to` only).
-    """
-
-    copied: int = 0
-    unchanged: int = 0
-    newer: int = 0
-    conflict: int = 0
-    deleted: int = 0

@@ -11,6 +11,7 @@ from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import Backend, StatLike
 from persidict.core.conditional import ConditionalOperations
 from persidict.core.copied_values import ITEM_ERRORS, Unreadable, each_version
+from persidict.core.copy_counts import CopyCounts, Outcome, Progress
 from persidict.core.copy_writer import Writer
 from persidict.core.errors import MutationPolicyError, raise_if_from_handler
 from persidict.core.flags import (
@@ -22,7 +23,7 @@ from persidict.core.flags import (
 )
 from persidict.core.keys import NonEmptySafeStrTuple
 from persidict.core.mapping import closable, scan_stats
-from persidict.core.results import CopyCounts, ETagValue, Outcome, Progress
+from persidict.core.results import ETagValue
 
 # Seconds. Clocks differ, some stores keep whole seconds, FAT keeps even ones. Unless the target's
 # time is later by at least this, the values are compared.

@@ -7,9 +7,8 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from persidict.core._codecs.signing import SigningKey
 from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
 from persidict.core.blobs import BlobDict, Pieces
 from persidict.core.errors import BackendError
@@ -17,9 +16,8 @@ from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE, AnyETagFlag, Item
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
 from persidict.core.other_layouts import MissNotice
 from persidict.core.results import ETagValue, ValueType
-from persidict.file.batches import Encoded, batches, write_batch
 from persidict.file.directory import DirectoryMaker
-from persidict.file.erase import erase, erase_names, is_removed, remove_lock_file
+from persidict.file.erase import erase, erase_found, erase_names
 from persidict.file.folder import Folder
 from persidict.file.held import holding
 from persidict.file.look_again import look_again
@@ -33,11 +31,12 @@ from persidict.file.parameters import (
 from persidict.file.paths import Layout
 from persidict.file.pending_file import look_first, write
 from persidict.file.read import is_absent, read_version
-from persidict.file.scan import directories_below, first_components, items_below, names_of
 from persidict.file.stats import EntryStat, FileStat
 from persidict.file.system_errors import MAX_SHOWN, backend_error, is_gone
 
-_MAX_DIGEST_LEN = 26
+if TYPE_CHECKING:
+    from persidict.core._codecs.signing import SigningKey
+
 T = TypeVar("T")
 
 
@@ -127,7 +126,7 @@ class FileDirDict(BlobDict[ValueType]):
         # What comes before a path of the layout, which begins with a separator.
         self._start = self._root.rstrip(os.sep)
         self._max_path = MAX_PATH - len(os.fsencode(self._start))
-        self._layout = Layout(serialization_format, min(digest_len, _MAX_DIGEST_LEN))
+        self._layout = Layout(serialization_format, digest_len)
         self._misses = MissNotice()
         self.strict_conditions = bool(strict_conditions)
         maker = DirectoryMaker(dir_mode, durable=self.durable)
@@ -225,6 +224,8 @@ class FileDirDict(BlobDict[ValueType]):
         *,
         stop: bool,
     ) -> Iterator[bool]:
+        from persidict.file.batches import Encoded, batches, write_batch
+
         encoded = (
             Encoded(self._names_to_write(key), self._encoded_pieces(key, value))
             for key, value in items
@@ -262,11 +263,9 @@ class FileDirDict(BlobDict[ValueType]):
         """
         self._validate_mutable()
         try:
-            names = names_of(len(self._start) + 1, self._files(self._prefix))
-            erase_names(self._folder, names, durable=self.durable)
-            for path in directories_below(self.base_dir, self._layout):
-                is_removed(self._folder, os.path.relpath(path, self._root).split(os.sep))
-            remove_lock_file(self._folder, self._layout.directory(self._prefix).split(os.sep)[1:])
+            names = self._layout.directory(self._prefix).split(os.sep)[1:]
+            found = self._files(self._prefix)
+            erase_found(self._folder, names, found, self._layout, durable=self.durable)
         except OSError as error:
             raise self._failure("delete", None, error) from error
 
@@ -283,6 +282,8 @@ class FileDirDict(BlobDict[ValueType]):
         return sum(len(entries) for _, _, entries in self._files(prefix))
 
     def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
+        from persidict.file.scan import first_components
+
         try:
             return iter(first_components(self._directory(prefix), self._layout))
         except OSError as error:
@@ -291,6 +292,8 @@ class FileDirDict(BlobDict[ValueType]):
     def _files(
         self, prefix: SafeStrTuple
     ) -> Iterator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]:
+        from persidict.file.scan import items_below
+
         is_empty = True
         try:
             for found in items_below(self._directory(prefix), prefix, self._layout):
@@ -304,15 +307,14 @@ class FileDirDict(BlobDict[ValueType]):
     def _stored_otherwise(self) -> list[dict[str, Any]]:
         from persidict.file.other_layouts import stored_otherwise  # rarely needed
 
-        own_length = min(self.digest_len, _MAX_DIGEST_LEN)
-        return stored_otherwise(self._root, self.serialization_format, own_length)
+        return stored_otherwise(self._root, self.serialization_format, self.digest_len)
 
     def _expect_other_layouts(self) -> None:
         self._misses.silence()
 
     def _location(self) -> Location:
         place = os.path.realpath(self.base_dir)
-        return Location(("files", self.serialization_format), tuple(place.split(os.sep)))
+        return ("files", self.serialization_format), tuple(place.split(os.sep))
 
     def _directory(self, prefix: SafeStrTuple) -> str:
         return self._start + self._layout.directory(prefix) or self._root
@@ -331,8 +333,7 @@ class FileDirDict(BlobDict[ValueType]):
     ) -> T:
         """Look again where that can help, and say what is wrong otherwise."""
         try:
-            names = self._layout.file(key).split(os.sep)[1:]
-            return look_again(look, names, self._folder, error)
+            return look_again(look, self._layout.file(key).split(os.sep)[1:], self._folder, error)
         except OSError as final:
             if is_absent(self._where(key), final):
                 self._misses.found_nothing(self)

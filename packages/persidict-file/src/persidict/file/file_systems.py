@@ -34,6 +34,11 @@ class FileSystem(NamedTuple):
     is_shared: bool = False
     passing: frozenset[int] = frozenset()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether all who use it run on this machine, or nothing else is known."""
+        return not self.title
+
 
 LOCAL = FileSystem()
 _ABSENT = frozenset({errno.ENOENT, errno.ESTALE})

@@ -16,16 +16,18 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
 from persidict.core.backend import Expected
 from persidict.core.flags import ANY_ETAG
 from persidict.core.log import debug
 from persidict.file.directory import LONGEST_TICK, NO_FOLLOW, Directory, DirectoryMaker
-from persidict.file.file_systems import LOCAL, FileSystem, file_system_of, warn_or_refuse
 from persidict.file.held import Held, holding
 from persidict.file.locks import try_lock
-from persidict.file.shared_directory import SharedDirectory
 from persidict.file.system_errors import raise_foreign
+
+if TYPE_CHECKING:
+    from persidict.file.file_systems import FileSystem
 
 # Outside the alphabet of keys, so that no component has this name.
 FOLDER_NAME = "+tmp"
@@ -60,6 +62,10 @@ class Folder:
     """
 
     def __init__(self, root: str, maker: DirectoryMaker, *, strict: bool = False) -> None:
+        # Now, for a signal handler can't use a module whose import it interrupts.
+        from persidict.file.file_systems import file_system_of
+
+        self._file_system_of = file_system_of
         self.root, self.maker, self._strict = root, maker, strict
         self.directory_type: type[Directory] = Directory
         self.is_local = self.is_shared = False
@@ -73,10 +79,12 @@ class Folder:
     def file_system(self) -> FileSystem:
         """Return the file system of the store; find it out at the first call."""
         if self._file_system is None:
-            self._file_system = found = file_system_of(self.root)
-            self.is_local = found == LOCAL
+            self._file_system = found = self._file_system_of(self.root)
+            self.is_local = found.is_local
             self.is_shared = found.is_shared
             if found.is_shared:
+                from persidict.file.shared_directory import SharedDirectory
+
                 self.directory_type = SharedDirectory
         return self._file_system
 
@@ -89,6 +97,8 @@ class Folder:
             OSError: ``ENOTSUP``, instead of the warning, if the store is strict.
         """
         if self.file_system().loss and expected is not ANY_ETAG:
+            from persidict.file.file_systems import warn_or_refuse
+
             warn_or_refuse(self.root, self.file_system(), strict=self._strict)
 
     def sweep(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from persidict.core.key_components import is_component
 from persidict.core.other_layouts import with_format
-from persidict.file.paths import Layout
+from persidict.file.paths import MAX_DIGEST_LEN, Layout
 
 # Entries to look at: enough to find an item of any kind, and few enough to take a millisecond.
 _MAX_ENTRIES = 1000
@@ -30,7 +30,7 @@ class FileLayout(NamedTuple):
 
 def stored_otherwise(root: str, serialization_format: str, digest_len: int) -> list[dict[str, Any]]:
     """Return the constructor's arguments for the other layouts of a directory's items."""
-    own = FileLayout(serialization_format, digest_len)
+    own = FileLayout(serialization_format, min(digest_len, MAX_DIGEST_LEN))
     return [
         {**with_format(other.serialization_format), "digest_len": other.digest_len}
         for other in other_layouts(root, own)

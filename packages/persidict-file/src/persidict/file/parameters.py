@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from persidict.core._opening.travel import is_arriving
-from persidict.core.home_paths import expand_home
 from persidict.core.keys import shown_key
 from persidict.core.log import info
 from persidict.file.paths import MAX_FORMAT_LENGTH
@@ -69,6 +67,9 @@ def validated_root(base_dir: str | os.PathLike[str]) -> str:
         raise ValueError(
             "base_dir must be the path of a directory, got a URL; open_store() opens stores by URL"
         )
+    from persidict.core._opening.travel import is_arriving
+    from persidict.core.home_paths import expand_home
+
     path = os.path.abspath(expand_home(path))
     if base_dir == DEFAULT_BASE_DIR:
         info("persidict.file", "no base_dir was given, so the items are in %s", path)

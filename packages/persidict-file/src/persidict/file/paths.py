@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from persidict.core.key_components import is_component
 from persidict.file.name_check import NameCheck, md5
@@ -25,9 +25,10 @@ _HEAD = 150
 # Bytes that a name can have on all common file systems; components are ASCII.
 _MAX_NAME = 255
 MAX_FORMAT_LENGTH = 50
+# Characters of an MD5 in base32.
+MAX_DIGEST_LEN = 26
 # Base32 (RFC 4648) in lower case, two characters at a time.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_PAIRS = [one + two for one in _ALPHABET for two in _ALPHABET]
 
 
 class Layout:
@@ -35,13 +36,16 @@ class Layout:
 
     Args:
         serialization_format: The extension of the files.
-        digest_len: How many characters of its digest follow a component; 0: none.
+        digest_len: How many characters of its digest follow a component; 0: none. There are no
+            more than `MAX_DIGEST_LEN`.
     """
 
     def __init__(self, serialization_format: str, digest_len: int) -> None:
+        digest_len = min(digest_len, MAX_DIGEST_LEN)
         self.suffix = "." + serialization_format
         self._digest_len = digest_len
         self._tail = digest_len + 1 if digest_len else 0
+        self._pairs = _pairs()
         digest = f"_[a-z2-7]{{{digest_len}}}" if digest_len else ""
         self._is_like_the_end_of_a_file = re.compile(
             f"[^/]*{digest}{re.escape(self.suffix)}"
@@ -133,12 +137,19 @@ class Layout:
         if not length:
             return component
         data: bytes = md5(component.encode()).digest()
+        pairs = self._pairs
         if length == 4:  # the usual one: twenty bits
             first, second, third = data[:3]
-            pairs = _PAIRS[first << 2 | second >> 6], _PAIRS[(second & 63) << 4 | third >> 4]
-            return f"{component}_{pairs[0]}{pairs[1]}"
+            start, end = pairs[first << 2 | second >> 6], pairs[(second & 63) << 4 | third >> 4]
+            return f"{component}_{start}{end}"
         bits = int.from_bytes(data, "big") << 2
         digest = "".join(
-            [_PAIRS[bits >> shift & 1023] for shift in range(120, 120 - 5 * length, -10)]
+            [pairs[bits >> shift & 1023] for shift in range(120, 120 - 5 * length, -10)]
         )
         return f"{component}_{digest[:length]}"
+
+
+@cache
+def _pairs() -> list[str]:
+    """Return all pairs of two characters of the alphabet, in order."""
+    return [one + two for one in _ALPHABET for two in _ALPHABET]

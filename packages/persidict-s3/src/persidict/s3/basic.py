@@ -295,7 +295,7 @@ class BasicS3Dict(BlobDict[ValueType]):
     def _location(self) -> Location:
         path = tuple(self.base_url.rstrip("/").split("/"))
         server = self._connection.shown_endpoint()
-        return Location(("s3", server, self.serialization_format), path)
+        return ("s3", server, self.serialization_format), path
 
     def _run(
         self,

@@ -28,9 +28,9 @@ from persidict.core.results import (
     ConditionalOperationResult,
     ETagIfExists,
     OperationResult,
-    TransformingFunction,
     ValueType,
 )
+from persidict.core.transformers import TransformingFunction
 from persidict.wrappers.wrapper import Answers, ForwardingDict, batches, validate_wrapped
 
 # Items written to a dict that runs several operations at a time, before repeated ones are compared.

@@ -22,8 +22,8 @@ from persidict.core._cli.stores import fail_on_wrong_format, open_existing, open
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core.base import PersiDict
 from persidict.core.copied_values import Unreadable
+from persidict.core.copy_counts import CopyCounts
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple
-from persidict.core.results import CopyCounts
 
 _BATCH = 256
 _RULE = (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from persidict.core._codecs.base import Codec
-from persidict.core._codecs.text_codec import TextCodec
 from persidict.core.keys import NonEmptySafeStrTuple
+
+if TYPE_CHECKING:
+    from persidict.core._codecs.base import Codec
 
 Encoder: TypeAlias = Callable[[Any], bytes]
 Decoder: TypeAlias = Callable[[bytes], Any]
@@ -112,7 +113,11 @@ def codec_for(
         from persidict.core._codecs.pickle_codec import PickleCodec
 
         return PickleCodec(max_inflated_bytes)
-    return registered or TextCodec(base_class or str)
+    if registered is not None:
+        return registered
+    from persidict.core._codecs.text_codec import TextCodec
+
+    return TextCodec(base_class or str)
 
 
 class _RegisteredCodec:

@@ -18,9 +18,9 @@ from typing import Any, NoReturn, TypeAlias
 from persidict.core._opening.contract import StaysBehind
 from persidict.core.keys import PersiDictKey, SafeStrTuple, as_prefix
 
-SIGNED = b"\xffpersidict signed 1\n"
+_MAGIC = b"\xffpersidict signed 1\n"
 _MAC_BYTES = 32
-_HEADER_BYTES = len(SIGNED) + _MAC_BYTES
+_HEADER_BYTES = len(_MAGIC) + _MAC_BYTES
 _SHORTEST_KEY = 16
 
 
@@ -70,7 +70,7 @@ class SigningKeys(StaysBehind):
     ) -> bytes:
         """Return the header of a payload."""
         context = self._context(key, serialization_format)
-        return SIGNED + _mac(self._keys[0], (context, *pieces))
+        return _MAGIC + _mac(self._keys[0], (context, *pieces))
 
     def verified(
         self, key: Sequence[str], serialization_format: str, data: bytes | memoryview
@@ -83,7 +83,7 @@ class SigningKeys(StaysBehind):
             )
         from hmac import compare_digest
 
-        mac = data[len(SIGNED) : _HEADER_BYTES]
+        mac = data[len(_MAGIC) : _HEADER_BYTES]
         payload = memoryview(data)[_HEADER_BYTES:]
         context = self._context(key, serialization_format)
         for secret in self._keys:
@@ -130,12 +130,13 @@ SigningKey: TypeAlias = bytes | Sequence[bytes] | SigningKeys
 
 def is_signed(data: bytes | memoryview) -> bool:
     """Return whether stored bytes have a complete header."""
-    return data[: len(SIGNED)] == SIGNED and len(data) >= _HEADER_BYTES
+    return data[: len(_MAGIC)] == _MAGIC and len(data) >= _HEADER_BYTES
 
 
-def refuse_signed() -> NoReturn:
-    """Raise the error for signed bytes in a dict without keys."""
-    raise SignatureError("it is signed; open the dict with the signing_key of the store")
+def refuse_signed(data: bytes | memoryview) -> None:
+    """Raise `SignatureError` for signed bytes in a dict without keys."""
+    if data[: len(_MAGIC)] == _MAGIC:
+        raise SignatureError("it is signed; open the dict with the signing_key of the store")
 
 
 def _validate(keys: object) -> tuple[bytes, ...]:
