@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import threading
 import time
 from collections import defaultdict
 from multiprocessing.connection import Connection
@@ -62,10 +63,28 @@ def play(
     for number, step in enumerate(plan):
         if step["do"] == "meet":
             Meeting.wait()
+        elif step["do"] == "together":
+            _play_together(client, number, step["plans"])
+            connection.send_bytes(b"done")
         else:
             client.do(number, step)
             connection.send_bytes(b"done")
     connection.close()
+
+
+def _play_together(client: _Client, number: int, plans: list[list[dict[str, Any]]]) -> None:
+    """Play several plans, each in a thread of its own, on one dict."""
+
+    def play_one(n: int, plan: list[dict[str, Any]]) -> None:
+        twin = client.twin(f"{number}.t{n}")
+        for position, step in enumerate(plan):
+            twin.do(position, step)
+
+    threads = [threading.Thread(target=play_one, args=pair) for pair in enumerate(plans)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 class _Client:
@@ -74,6 +93,10 @@ class _Client:
         self._name = name
         self._notes = notes
         self._seen: dict[str, list[Any]] = defaultdict(lambda: [ITEM_NOT_AVAILABLE])
+
+    def twin(self, name: str) -> _Client:
+        """Return a client for another thread, with the same dict."""
+        return _Client(self._d, f"{self._name}.{name}", self._notes)
 
     def do(self, number: int, step: dict[str, Any]) -> None:
         self._id = f"{self._name}.{number}"

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.torture.contests import Contest, Verdict
-from tests.torture.plans import ALL, EXACT_IN_SPITE_OF_LOST_ANSWERS, KEYS, draw_plan
+from tests.torture.plans import (
+    ALL,
+    EXACT_IN_SPITE_OF_LOST_ANSWERS,
+    HOT,
+    KEYS,
+    draw_hot_plan,
+    draw_plan,
+)
 
 __all__ = ["KEYS", "OPERATIONS", "Drawn", "on_files", "on_s3"]
 
@@ -64,9 +71,13 @@ def on_s3(
     store: str,
     *,
     faulty: bool,
+    hot: bool = False,
     operations: int = OPERATIONS,
 ) -> Drawn:
-    """Draw a contest on a `BasicS3Dict` or an `S3Dict`, on a server that may lose answers."""
+    """Draw a contest on a `BasicS3Dict` or an `S3Dict`, on a server that may lose answers.
+
+    In a hot one, each process has several threads, and all of them change one item.
+    """
     dice = random.Random(seed)
     params: dict[str, Any] = {
         "bucket_name": "contests",
@@ -84,13 +95,17 @@ def on_s3(
             own = {"base_dir": str(cache), "max_cached_items": bound}
         description = {"store": f"persidict.{store}", "params": {**params, **own}}
         descriptions.append({**description, "environment": ENVIRONMENT})
-    weights = EXACT_IN_SPITE_OF_LOST_ANSWERS if faulty else ALL
-    plans = [draw_plan(dice, operations, weights, deletes=not faulty) for _ in range(PROCESSES)]
+    weights = EXACT_IN_SPITE_OF_LOST_ANSWERS if faulty else HOT if hot else ALL
+    draw = draw_plan
+    if hot:
+        draw, operations = draw_hot_plan, max(operations // 10, 2)
+    plans = [draw(dice, operations, weights, deletes=not faulty) for _ in range(PROCESSES)]
     injected: Counter[str] = Counter()
     moto.faults = _Faults(random.Random(seed), injected) if faulty else None
     deaths = _deaths(dice, operations)
     contest = Contest(directory, descriptions, plans, deaths, dice, may_fail=faulty)
-    return Drawn(f"{store}{'-faulty' if faulty else ''}", seed, params, contest, injected)
+    kind = f"{store}{'-hot' if hot else ''}{'-faulty' if faulty else ''}"
+    return Drawn(kind, seed, params, contest, injected)
 
 
 def _deaths(dice: random.Random, operations: int) -> dict[int, int]:

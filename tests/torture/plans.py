@@ -18,6 +18,10 @@ EXACT_IN_SPITE_OF_LOST_ANSWERS = {
     "get": 3, "get_with_etag": 3, "get_item_if": 2, "in": 1,
     "set_item_if": 4, "setdefault_if": 2, "transform_item": 6,
 }  # fmt: skip
+# Changes of one item by several threads of a process, among other operations.
+HOT = {
+    "get": 1, "get_with_etag": 1, "set": 1, "set_item_if": 2, "discard_if": 1, "transform_item": 12,
+}  # fmt: skip
 
 Plan = list[dict[str, Any]]
 
@@ -39,4 +43,20 @@ def draw_plan(
             becomes = ["value", "value", "value", "deleted", "kept"]
             step["becomes"] = dice.choice(becomes if deletes else ["value", "value", "kept"])
         plan.append(step)
+    return plan
+
+
+def draw_hot_plan(
+    dice: random.Random, rounds: int, weights: dict[str, int], *, deletes: bool
+) -> Plan:
+    """Draw rounds in which several threads play plans on one key."""
+    plan: Plan = []
+    for _ in range(rounds):
+        plans = [
+            draw_plan(dice, dice.randrange(1, 5), weights, deletes=deletes)
+            for _ in range(dice.randrange(2, 9))
+        ]
+        for step in (step for one in plans for step in one):
+            step["key"] = KEYS[0]
+        plan.append({"do": "together", "plans": plans})
     return plan

@@ -18,6 +18,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,11 @@ class Torture:
         self._moto: Any = None
         self.kinds: dict[str, Callable[[int, Path], list[str]]] = {
             "FileDirDict": self._on_files,
-            "BasicS3Dict": lambda seed, where: self._on_s3(seed, where, "BasicS3Dict", False),
-            "S3Dict": lambda seed, where: self._on_s3(seed, where, "S3Dict", False),
-            "BasicS3Dict-faulty": lambda seed, where: self._on_s3(seed, where, "BasicS3Dict", True),
-            "S3Dict-faulty": lambda seed, where: self._on_s3(seed, where, "S3Dict", True),
+            **{
+                f"{store}{kind}": partial(self._on_s3, store=store, kind=kind)
+                for kind in ("", "-faulty", "-hot", "-hot-faulty")
+                for store in ("BasicS3Dict", "S3Dict")
+            },
             "power": self._cut_power,
             "kills": self._kill,
             "calls": self._fail_calls,
@@ -80,11 +82,13 @@ class Torture:
     def _on_files(self, seed: int, where: Path) -> list[str]:
         return self._verdict(drawn_contests.on_files(seed, where).run())
 
-    def _on_s3(self, seed: int, where: Path, store: str, faulty: bool) -> list[str]:
+    def _on_s3(self, seed: int, where: Path, store: str, kind: str) -> list[str]:
         if self._moto is None:
             servers.set_credentials()
             self._moto = servers.Moto()
-        drawn = drawn_contests.on_s3(seed, where, self._moto, store, faulty=faulty)
+        drawn = drawn_contests.on_s3(
+            seed, where, self._moto, store, faulty="faulty" in kind, hot="hot" in kind
+        )
         verdict = drawn.run()
         self._moto.faults = None
         for fault, times in drawn.injected.items():

@@ -194,15 +194,25 @@ def test_files(seed, tmp_path):
     assert verdict.errors == 0
 
 
-@pytest.mark.parametrize(("store", "faulty"), [("BasicS3Dict", True), ("S3Dict", False)])
-def test_s3(store, faulty, tmp_path):
+@pytest.mark.parametrize(
+    ("store", "faulty", "hot"),
+    [
+        ("BasicS3Dict", True, False),
+        ("S3Dict", False, False),
+        ("BasicS3Dict", False, True),
+        ("S3Dict", True, True),
+    ],
+)
+def test_s3(store, faulty, hot, tmp_path):
     pytest.importorskip("persidict.s3")
     pytest.importorskip("moto")
     from tests.support import servers
 
     moto = servers.Moto()
     try:
-        drawn = drawn_contests.on_s3(1, tmp_path, moto, store, faulty=faulty, operations=10)
+        drawn = drawn_contests.on_s3(
+            1, tmp_path, moto, store, faulty=faulty, hot=hot, operations=10
+        )
         verdict = drawn.run()
     finally:
         moto.stop()

@@ -82,6 +82,8 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
     _max_first_backoff: float = 0.008
     # How many operations the bulk forms run at a time.
     _max_workers: int = 1
+    # A `Combiner` of threads that change one item, where each operation takes a round trip.
+    _combiner: Any = None
 
     def __init__(
         self,
@@ -282,10 +284,7 @@ class Backend(Generic[ValueType], metaclass=HelpfulMeta):
         )
 
     def _last_written(self, key: NonEmptySafeStrTuple) -> tuple[ValueType, ETagValue] | None:
-        """Return a version that this process wrote lately, if that spares reading a slow store.
-
-        It may be outdated: the caller must write under its ETag only, and read if that fails.
-        """
+        """Return a version that this process wrote lately, perhaps outdated, if reading is slow."""
         return None
 
     def _location(self) -> Location:

@@ -258,7 +258,8 @@ class ConditionalOperations(Backend[ValueType]):
         Args:
             key: The item's key.
             transformer: Gets the value and returns the new value, `KEEP_CURRENT` (nothing is
-                written) or `DELETE_CURRENT`. It may be called several times.
+                written) or `DELETE_CURRENT`. It may be called several times, and on S3 in another
+                thread, which combines the changes of all threads that wait.
             n_retries: How often to try again after a conflict; None: for ever.
             default: What the transformer gets, each time as a deep copy, if there is no item.
 
@@ -279,6 +280,8 @@ class ConditionalOperations(Backend[ValueType]):
         """
         complete = self._complete(key)
         validate_transform_arguments(transformer, n_retries, default)
+        if self._combiner is not None:
+            return self._combiner.transform(self, complete, transformer, n_retries, default)  # type: ignore[no-any-return]
         return guarded.transform(self, complete, transformer, n_retries, default)
 
     def setdefault(

@@ -87,7 +87,7 @@ def change_if(
         seen = look(store, key, expected, NEVER_RETRIEVE)[1] if look_first else expected
         if holds(condition, expected, seen):
             try:
-                return ConditionalOperationResult(True, seen, *_replace(store, key, value, seen))
+                return ConditionalOperationResult(True, seen, *replace(store, key, value, seen))
             except ETagMismatch:
                 attempts += 1
                 if look_first:
@@ -147,11 +147,11 @@ def transform(
         if new_value is not DELETE_CURRENT:
             store._validate_value(new_value)
         try:
-            return OperationResult(*_replace(store, key, new_value, etag))
+            return OperationResult(*replace(store, key, new_value, etag))
         except ETagMismatch:
             attempts += 1
             if n_retries is not None and attempts > n_retries:
-                raise ConcurrencyConflictError(_shown(store, key), attempts) from None
+                raise ConcurrencyConflictError(shown(store, key), attempts) from None
         back_off(store, key, attempts)
 
 
@@ -169,7 +169,7 @@ def _transform_last_written(
             return None  # only reading tells what is there
         if new_value is not DELETE_CURRENT:
             store._validate_value(new_value)
-        return OperationResult(*_replace(store, key, new_value, etag))
+        return OperationResult(*replace(store, key, new_value, etag))
     except ETagMismatch:
         return None
     except BackendError:
@@ -236,11 +236,11 @@ def pop_any(store: Backend[ValueType]) -> tuple[NonEmptySafeStrTuple, ValueType]
                     store._erase(key, stat.etag)
                 except (KeyError, ETagMismatch):
                     continue  # deleted or changed by somebody else
-                return _shown(store, key), value  # type: ignore[return-value]  # always retrieved
+                return shown(store, key), value  # type: ignore[return-value]  # always retrieved
     raise KeyError("popitem(): the dict is empty")
 
 
-def _replace(
+def replace(
     store: Backend[ValueType],
     key: NonEmptySafeStrTuple,
     value: ValueType | DeleteCurrentFlag,
@@ -266,7 +266,7 @@ def back_off_insert(store: Backend[Any], key: NonEmptySafeStrTuple, attempts: in
     between. If that happens many times in a row, the store is more likely to be wrong.
     """
     if attempts >= _MAX_INSERTS:
-        raise ConcurrencyConflictError(_shown(store, key), attempts)
+        raise ConcurrencyConflictError(shown(store, key), attempts)
     back_off(store, key, attempts)
 
 
@@ -284,6 +284,6 @@ def back_off(store: Backend[Any], key: NonEmptySafeStrTuple, attempts: int) -> N
     time.sleep(store._max_first_backoff * share * random.random())
 
 
-def _shown(store: Backend[Any], key: NonEmptySafeStrTuple) -> NonEmptySafeStrTuple:
+def shown(store: Backend[Any], key: NonEmptySafeStrTuple) -> NonEmptySafeStrTuple:
     """Return a complete key as the user of this (sub-)dict knows it."""
     return trusted_key(key[len(store._prefix) :])

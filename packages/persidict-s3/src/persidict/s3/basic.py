@@ -12,6 +12,7 @@ from persidict.core._codecs.signing import SigningKey
 from persidict.core._opening.travel import is_arriving
 from persidict.core.backend import ETagMismatch, Expected, Location, StatLike
 from persidict.core.blobs import BlobDict
+from persidict.core.combining import Combiner
 from persidict.core.errors import BackendError
 from persidict.core.flags import (
     ANY_ETAG,
@@ -166,6 +167,7 @@ class BasicS3Dict(BlobDict[ValueType]):
             never_deleted=self.append_only,
         )
         self._recent_writes = RecentWrites()
+        self._combiner = Combiner.of_bytes()
         self._misses = MissNotice()
         if not is_arriving():
             self._run("use the bucket", None, self._bucket.check)

@@ -33,6 +33,8 @@ class WrapperDict(PersiDict[ValueType]):
         self._prefix = main._prefix
         self._max_first_backoff = main._max_first_backoff
         self._max_workers = main._max_workers
+        if main._combiner is not None:
+            self._combiner = main._combiner.of_wrapper()
 
     def _main_here(self) -> PersiDict[ValueType]:
         """Return the main dict, or its sub-dict if this is a sub-dict."""
@@ -64,7 +66,13 @@ class WrapperDict(PersiDict[ValueType]):
 
 
 class ForwardingDict(WrapperDict[ValueType]):
-    """A wrapper that forwards the bulk forms too; its subclasses override what differs."""
+    """A wrapper with the main dict's values, which forwards the bulk forms too.
+
+    Its subclasses override what differs.
+    """
+
+    def _last_written(self, key: NonEmptySafeStrTuple) -> tuple[ValueType, ETagValue] | None:
+        return self._main._last_written(key)
 
     def _load_many(
         self, wanted: Iterable[tuple[NonEmptySafeStrTuple, StatLike | None]]
