@@ -224,13 +224,17 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def adapters(session: nox.Session) -> None:
-    """Run the frameworks' own test suites on the adapters, and check the adapters' types."""
+    """Run the frameworks' own test suites on the adapters. `-- quick`: on files and in memory."""
     install_editable(session, "pip", *group("test-base"), *group("adapters"))
+    is_quick = session.posargs == ["quick"]
+    chosen = session.posargs if session.posargs and not is_quick else ["tests/adapters"]
+    if is_quick:
+        chosen += ["-k", "not s3"]
     session.run("mypy", "-p", "persidict.adapters")
     arguments = ("-q", "-n", "2", "-o", "asyncio_mode=auto", "-W", "default")
     arguments += ("-o", "asyncio_default_fixture_loop_scope=function")
-    session.run("python", "-m", "pytest", *arguments, *(session.posargs or ["tests/adapters"]))
-    if session.posargs:
+    session.run("python", "-m", "pytest", *arguments, *chosen)
+    if session.posargs and not is_quick:
         return
     # Away from this checkout, whose settings for pytest are not theirs.
     place = Path(session.create_tmp()).resolve() / "suites"
@@ -238,23 +242,23 @@ def adapters(session: nox.Session) -> None:
     shutil.copytree(ROOT / "tests" / "adapters" / "suites", place)
     quiet = ("-q", "-c", os.devnull, "--rootdir", str(place), "-p", "no:cacheprovider")
     for suite, (requirement, path, options) in SUITES.items():
-        where = place
-        if requirement:
-            where = unpacked(session, requirement, place)
+        where = unpacked(session, requirement, place) if requirement else place
         session.chdir(where)
-        environment = {"PYTHONPATH": str(where / path), "USE_PYTEST_HTTPBIN": "true", "CI": "true"}
+        paths = os.pathsep.join([*([str(where / path)] if path else []), str(place)])
+        environment = {"PYTHONPATH": paths, "USE_PYTEST_HTTPBIN": "true", "CI": "true"}
         command = ("python", "-m", "pytest", *quiet, *options, str(place / f"{suite}_suite.py"))
-        session.run(*command, env=environment)
+        for store in ("file",) if is_quick else ("file", "memory", "s3"):
+            session.run(*command, env=environment | {"STORE": store})
     say(session, "the frameworks' suites passed")
 
 
-# Suites that no wheel brings: the source distribution, where its tests are imported from, and
-# options for pytest.
+# Suites that no wheel brings: the source distribution, the directory in it that tests are imported
+# from, and options for pytest.
 SUITES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "cachelib": ("cachelib==0.17.0", "tests", ("-p", "conftest")),
-    "django": ("django==5.2.19", "tests", ()),
+    "django": ("django==5.2.19", "", ()),
     "joblib": ("", "", ()),
-    "requests_cache": ("requests-cache==1.3.3", "", ("-p", "tests.conftest")),
+    "requests_cache": ("requests-cache==1.3.3", ".", ("-p", "tests.conftest")),
 }
 
 

@@ -1,11 +1,14 @@
 """zarr's own conformance suite for stores, from its package."""
 
+import pickle
+
 import pytest
 
 testing = pytest.importorskip("zarr.testing.store")
 pytest.importorskip("pytest_asyncio")
 from zarr.core.buffer import cpu  # noqa: E402
 
+from persidict import LocalDict  # noqa: E402
 from persidict.adapters.zarr import ZarrStore  # noqa: E402
 from persidict.core.text_keys import key_from_text  # noqa: E402
 
@@ -23,6 +26,13 @@ class TestZarrStore(testing.StoreTests):
 
     async def get(self, store, key):
         return self.buffer_cls.from_bytes(store.wrapped[key_from_text(key, separator="/")])
+
+    async def test_serializable_store(self, store):
+        if isinstance(store.wrapped, LocalDict):
+            with pytest.raises(TypeError, match="its items are in memory"):
+                pickle.dumps(store)
+        else:
+            await super().test_serializable_store(store)
 
     def test_store_repr(self, store):
         assert repr(store) == f"ZarrStore({store.wrapped!r}, read_only=False)"

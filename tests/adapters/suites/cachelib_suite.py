@@ -4,15 +4,17 @@ import pytest
 from clear import ClearTests
 from common import CommonTests
 from has import HasTests
+from suite_stores import new_store
 
-from persidict import FileDirDict
 from persidict.adapters.cachelib import CachelibCache
 
 
 @pytest.fixture(autouse=True)
-def cache_factory(request, tmp_path):
+def cache_factory(request):
+    store = new_store()
+
     def factory(self, *args, **kwargs):
-        return CachelibCache(FileDirDict(base_dir=str(tmp_path), durable=False), *args, **kwargs)
+        return CachelibCache(store, *args, **kwargs)
 
     request.cls.cache_factory = factory
 

@@ -1,16 +1,15 @@
 """The cache tests of Django, run from its source distribution."""
 
-import tempfile
+import sys
 
 import django
 from django.conf import settings
+from suite_stores import new_store
 
-LOCATION = tempfile.mkdtemp()
-BACKEND = {
-    "BACKEND": "persidict.adapters.django.DjangoCache",
-    "LOCATION": f"{LOCATION}?durable=false",
-}
+BACKEND = {"BACKEND": "persidict.adapters.django.DjangoCache", "LOCATION": new_store()}
 
+# At the end, because its modules have the names of packages that moto needs.
+sys.path.append("tests")
 settings.configure(
     INSTALLED_APPS=["cache"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},

@@ -1,13 +1,12 @@
 """The backend tests of requests-cache, run from its source distribution."""
 
-import tempfile
+from suite_stores import new_store
 
-from persidict import FileDirDict
 from persidict.adapters.requests_cache import RequestsCacheBackend, RequestsCacheTable
 from tests.integration.base_cache_test import BaseCacheTest
 from tests.integration.base_storage_test import BaseStorageTest
 
-STORE = FileDirDict(base_dir=tempfile.mkdtemp(), durable=False)
+STORE = new_store()
 
 
 class TestCache(BaseCacheTest):

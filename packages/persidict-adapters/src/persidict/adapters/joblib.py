@@ -12,12 +12,13 @@ import datetime as dt
 import io
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
 from persidict.adapters._frameworks import framework
-from persidict.core import PersiDict, open_store
+from persidict.adapters._mapped_arrays import load_mapped
+from persidict.core import PersiDict, open_store, register_format
 from persidict.core.text_keys import key_from_text, text_from_key
 
 with framework("joblib", "joblib"):
@@ -25,6 +26,7 @@ with framework("joblib", "joblib"):
     from joblib._store_backends import CacheItemInfo, StoreBackendBase, StoreBackendMixin
 
 _OUTPUT = "output.pkl"
+_FORMAT = "joblib"
 _IS_CALL = re.compile("[a-f0-9]{32}").fullmatch
 
 
@@ -32,10 +34,12 @@ class JoblibStoreBackend(StoreBackendBase, StoreBackendMixin):  # type: ignore[m
     """Keeps results, metadata and the code of functions as items of a dict.
 
     joblib asks for files: this backend gives it files in memory, and writes each as one item in
-    one atomic step. Results can't be memory-mapped.
+    one atomic step.
 
     `joblib.Memory` takes an URL or a path of a store for `open_store`, or a store through
-    ``backend_options={"store": d}``.
+    ``backend_options={"store": d}``. The backend opens stores in the format ``joblib``: items hold
+    joblib's own bytes. In such a store in files, ``mmap_mode="r"`` maps the arrays of results into
+    memory. In any other store, ``mmap_mode`` shows arrays of the same type in what was read.
     """
 
     def configure(
@@ -50,17 +54,28 @@ class JoblibStoreBackend(StoreBackendBase, StoreBackendMixin):  # type: ignore[m
                 come from joblib.
 
         Raises:
-            ValueError: ``mmap_mode`` is given.
+            ValueError: ``mmap_mode`` would let programs change stored results.
         """
         options = backend_options or {}
-        if options.get("mmap_mode") is not None:
-            raise ValueError("the backend 'persidict' can't map results into memory: no mmap_mode")
+        mode = options.get("mmap_mode")
+        if mode not in (None, "r", "c"):
+            raise ValueError(
+                f"mmap_mode must be 'r' or 'c', which leave stored results as they are; got {mode!r}"
+            )
         self.location = location
         self.verbose = verbose
         self.compress = options.get("compress", False)
-        self.mmap_mode = None
+        self.mmap_mode = mode
         store = options.get("store")
-        self._store: PersiDict[Any] = open_store(location) if store is None else store
+        self._store: PersiDict[Any] = _opened(location) if store is None else store
+
+    def load_item(self, call_id: Sequence[str], *args: Any, **kwargs: Any) -> Any:
+        """Return a result; joblib calls it."""
+        mode = self.mmap_mode
+        if mode is None or self.compress:
+            return super().load_item(call_id, *args, **kwargs)
+        data = self._store[self._key(os.path.join(self.location, *call_id, _OUTPUT))]
+        return load_mapped(data, mode)
 
     def _open_item(self, path: str, mode: str) -> io.BytesIO:
         if "w" in mode:
@@ -119,6 +134,10 @@ class JoblibStoreBackend(StoreBackendBase, StoreBackendMixin):  # type: ignore[m
         return [key_from_text(part) for part in parts]
 
 
+def _opened(location: str) -> PersiDict[Any]:
+    return open_store(location, serialization_format=_FORMAT)
+
+
 class _WrittenFile(io.BytesIO):
     """A file in memory that is stored when it is closed, unless an error has closed it."""
 
@@ -137,4 +156,9 @@ class _WrittenFile(io.BytesIO):
         super().__exit__(kind, error, traceback)
 
 
+def _as_stored(data: Any) -> Any:
+    return data
+
+
+register_format(_FORMAT, _as_stored, _as_stored, memory_map=True)
 register_store_backend("persidict", JoblibStoreBackend)
