@@ -31,6 +31,7 @@ from tests.torture.file_faults import ERRORS, OPERATIONS, FailingCalls, fail_eve
 from tests.torture.interrupts import interrupt_all
 from tests.torture.kills import kill_writers
 from tests.torture.power_cuts import cut_power
+from tests.torture.queues import kill_workers
 
 _KILLED_WRITERS = 25
 # What takes less time than the others is done more often.
@@ -40,7 +41,8 @@ _OFTEN = {"FileDirDict": 5, "power": 5, "calls": 5}
 class Torture:
     """Does one thing after the other and counts."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, tasks: int = 1000) -> None:
+        self.tasks = tasks
         self.counts: Counter[str] = Counter()
         self._directory = directory
         self._moto: Any = None
@@ -55,6 +57,7 @@ class Torture:
             "kills": self._kill,
             "calls": self._fail_calls,
             "interrupts": self._interrupt,
+            "queue": self._kill_workers,
         }
 
     def do(self, kind: str, seed: int) -> bool:
@@ -130,6 +133,12 @@ class Torture:
         self.counts["operations interrupted"] += outcome.interrupts
         return outcome.problems
 
+    def _kill_workers(self, seed: int, where: Path) -> list[str]:
+        outcome = kill_workers(where, random.Random(seed), self.tasks)
+        self.counts["tasks of queues done"] += outcome.tasks
+        self.counts["processes killed"] += outcome.kills
+        return outcome.problems
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -138,13 +147,14 @@ def main() -> int:
     parser.add_argument("--only", metavar="KIND", help="do only this kind of thing")
     parser.add_argument("--replay", metavar="KIND:SEED", help="do this one thing again")
     parser.add_argument("--times", type=int, default=1, help="how often to replay (default: 1)")
+    parser.add_argument("--tasks", type=int, default=1000, help="tasks of a queue (default: 1000)")
     arguments = parser.parse_args()
     if not hasattr(os, "fork"):
         print("torture: this system has neither fork nor SIGKILL", flush=True)
         return 0
 
     directory = Path(tempfile.mkdtemp(prefix="torture-"))
-    torture = Torture(directory)
+    torture = Torture(directory, arguments.tasks)
     begin = time.monotonic()
     failed: list[str] = []
     try:

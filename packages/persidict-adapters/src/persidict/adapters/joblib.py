@@ -60,7 +60,7 @@ class JoblibStoreBackend(StoreBackendBase, StoreBackendMixin):  # type: ignore[m
         mode = options.get("mmap_mode")
         if mode not in (None, "r", "c"):
             raise ValueError(
-                f"mmap_mode must be 'r' or 'c', which leave stored results as they are; got {mode!r}"
+                f"mmap_mode must be 'r' or 'c', which never change stored results; got {mode!r}"
             )
         self.location = location
         self.verbose = verbose
