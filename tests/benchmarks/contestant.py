@@ -13,11 +13,32 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.benchmarks.rows import Row
-from tests.benchmarks.stores import STORES
+
+
+class BulkWorkloads:
+    """The rows about many items, large values and threads, done on one store."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        store.fill()
+
+    def seconds(self, row: Row) -> tuple[float, float] | None:
+        """Return wall and processor seconds of an operation, None if there is no such thing."""
+        act: Callable[..., Any] | None = getattr(self.store, row.name, None)
+        if act is None:
+            return None
+        prepare: Callable[[], object] | None = getattr(self.store, f"before_{row.name}", None)
+        if prepare is not None:
+            prepare()
+        if row.keys:
+            return timed_on(act, self.store.keys[: row.keys])
+        done: list[int] = []
+        wall, processor = timed(lambda: done.append(act()), 1)
+        return wall / done[0], processor / done[0]
 
 
 class Workloads:
-    """The rows, done on one store."""
+    """The rows about single items and listings, done on one store."""
 
     def __init__(self, store: Any, items: int) -> None:
         self.store = store
@@ -36,13 +57,7 @@ class Workloads:
         if not row.keys:
             return timed(act, row.unit)
         keys = self.keys[:: max(1, len(self.keys) // row.keys)][: row.keys]
-        act(keys[0])
-
-        def do_all() -> None:
-            for key in keys:
-                act(key)
-
-        return timed(do_all, len(keys))
+        return timed_on(act, keys)
 
     def _refill(self, items: int) -> None:
         if not self._is_refilled:
@@ -70,12 +85,41 @@ def timed(act: Callable[[], object], parts: int) -> tuple[float, float]:
     return (time.perf_counter() - wall) / parts, (end - processor) / parts
 
 
+def timed_on(act: Callable[[str], object], keys: list[str]) -> tuple[float, float]:
+    """Return the wall and the processor seconds that each key takes."""
+    act(keys[0])
+
+    def do_all() -> None:
+        for key in keys:
+            act(key)
+
+    return timed(do_all, len(keys))
+
+
+def opened(name: str, kind: str, directory: str, items: int) -> BulkWorkloads | Workloads:
+    """Return the workloads of one kind of rows, on the store of a contestant."""
+    if kind == "bulk":
+        from tests.benchmarks.bulk_minimum import DiskcacheBulk, MinimumBulk
+        from tests.benchmarks.bulk_stores import FileBulk, OurBulk, Reference
+
+        kinds: dict[str, Callable[[str, int], Any]] = {
+            "minimum": MinimumBulk,
+            "ours": OurBulk,
+            "reference": Reference,
+            "published": FileBulk,
+            "diskcache": DiskcacheBulk,
+        }
+        return BulkWorkloads(kinds[name](directory, items))
+    from tests.benchmarks.stores import STORES
+
+    return Workloads(STORES[name](directory), items)
+
+
 def main() -> None:
     """Open the store and answer until stdin ends."""
-    name, directory, items = sys.argv[1:]
-    store = STORES[name](directory)
-    workloads = Workloads(store, int(items))
-    print(json.dumps(str(store.version)), flush=True)
+    name, kind, directory, items = sys.argv[1:]
+    workloads = opened(name, kind, directory, int(items))
+    print(json.dumps(str(workloads.store.version)), flush=True)
     for line in sys.stdin:
         print(json.dumps(workloads.seconds(Row(*json.loads(line)))), flush=True)
 

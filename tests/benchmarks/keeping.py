@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,17 @@ FIGURES = Path(__file__).resolve().parent / "results"
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "_static"
 # Between these the README has its table.
 _BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
-_SHOWN = {
-    "get": "`d[k]`",
-    "contains": "`k in d`",
-    "etag": "`d.etag(k)`",
-    "list_keys": "`keys()`, per item of 20,000",
-    "set_durable": "`d[k] = v`, durable",
-    "bool": "`bool(d)` on 20,000 items",
-}
-_COLUMNS = {"ours": "persidict", "published": "published 0.309.0", "diskcache": "diskcache"}
 
 
 def keep(name: str, figures: Any, page: str, plot: str | None = None) -> None:
-    """Write figures as JSON, what a page includes as Markdown, and the plot."""
+    """Write figures as JSON, and what shows them."""
     FIGURES.mkdir(exist_ok=True)
     (FIGURES / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    show(name, page, plot)
+
+
+def show(name: str, page: str, plot: str | None = None) -> None:
+    """Write what a page includes as Markdown, and the plot."""
     PAGES.mkdir(exist_ok=True)
     (PAGES / f"{name}.md").write_text(page.strip() + "\n", encoding="utf-8")
     if plot is not None:
@@ -48,22 +43,6 @@ def machine() -> str:
         f"{platform.machine()}, {os.cpu_count()} cores, {system}, "
         f"Python {platform.python_version()}, load {load}"
     )
-
-
-def readme_table(results: dict[str, dict[str, list[float]]], about: str) -> str:
-    """Return the rows that the README shows, with their ratios to the minimum."""
-    lines = ["| | " + " | ".join(_COLUMNS.values()) + " |", "| --- " * (len(_COLUMNS) + 1) + "|"]
-    for row, label in _SHOWN.items():
-        times, cells = results[row], []
-        for name in _COLUMNS:
-            if name not in times:
-                cells.append("")
-                continue
-            pairs = zip(times[name], times["minimum"], strict=True)
-            factor = statistics.median(one / other for one, other in pairs)
-            cells.append(f"{statistics.median(times[name]) * 1e6:.2f} ({factor:.2f})")
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"({about})"])
 
 
 def replace_measured(readme: Path, table: str) -> None:

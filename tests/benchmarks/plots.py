@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
+from tests.benchmarks.tables import readable
+
 # Chosen to stand out from white and from black alike; the text takes the page's scheme.
-COLOURS = ["#2a78d6", "#d9822b", "#2e9e6b", "#c23b75", "#8a6bd1", "#8c8c8c"]
+COLOURS = ["#2a78d6", "#d9822b", "#2e9e6b", "#c23b75", "#8a6bd1", "#8c8c8c", "#4fa3a5", "#a5743c"]
 _STYLE = (
     "text{font:12px sans-serif;fill:#24292f}.g{stroke:#8888}"
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}}"
@@ -40,6 +42,28 @@ def bars(title: str, unit: str, figures: list[tuple[str, dict[str, float]]]) -> 
     parts.append(f'<line class="g" x1="{_LEFT}" y1="44" x2="{_LEFT}" y2="{y}"/>')
     parts.append(f'<text x="{_LEFT}" y="{y + 16}">{escape(unit)}</text>')
     return _svg(title, _WHOLE_WIDTH, y + 28, parts)
+
+
+def panels(title: str, figures: list[tuple[str, dict[str, float]]]) -> str:
+    """Return a group of bars for each label, on a scale of its own; the figures are seconds."""
+    names = list(dict.fromkeys(name for _, group in figures for name in group))
+    colours = dict(zip(names, COLOURS, strict=False))
+    parts, y = [], 32
+    for label, group in figures:
+        parts.append(f'<text x="20" y="{y + 14}" font-weight="bold">{escape(label)}</text>')
+        y += 22
+        most = max(group.values())
+        for name, value in group.items():
+            long = max(1.0, value / most * _WIDTH)
+            parts.append(
+                f'<text x="{_LEFT - 8}" y="{y + 11}" text-anchor="end">{escape(name)}</text>'
+                f'<rect x="{_LEFT}" y="{y}" width="{long:.1f}" height="13" '
+                f'fill="{colours[name]}"/>'
+                f'<text x="{_LEFT + long + 6:.0f}" y="{y + 11}">{readable(value)}</text>'
+            )
+            y += 17
+        y += 8
+    return _svg(title, _WHOLE_WIDTH, y, parts)
 
 
 def _svg(title: str, width: int, height: int, parts: list[str]) -> str:

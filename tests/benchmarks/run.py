@@ -16,36 +16,60 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.benchmarks.asked import Asked
-from tests.benchmarks.keeping import keep, machine, readme_table, replace_measured, today
-from tests.benchmarks.plots import bars
-from tests.benchmarks.rows import Row, rows
+from tests.benchmarks.keeping import keep, machine, today
+from tests.benchmarks.pages import rows_of, write_pages
+from tests.benchmarks.rows import LARGE, Row
+from tests.benchmarks.tables import Rounds, readable, table
 
 ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
-CONTESTANTS = ["minimum", "ours", "published", "diskcache", "zict", "sqlitedict"]
+PEERS = ["diskcache", "zict", "sqlitedict", "joblib", "shelve"]
+CONTESTANTS = ["minimum", "ours", "published", *PEERS]
+BULK_CONTESTANTS = ["minimum", "ours", "reference", "published", "diskcache"]
 TMPFS = "/dev/shm"
-LARGE = 100_000
 LARGE_ROWS = ["list_keys", "list_nested_keys", "len", "random_key", "oldest_10", "bool"]
 # A row that has taken so many seconds gets no more rounds than these.
 LONG_ENOUGH, FEWEST_ROUNDS = 5.0, 3
+S3_SCRIPTS = ("s3_bulk", "s3_transports", "s3_hot_keys")
+OTHERS = {
+    "scale": "a million items; see scale.py",
+    "contention": "one key; see contention.py",
+    "s3_bulk": "many items; see s3_bulk.py",
+    "s3_transports": "obstore beside boto3",
+    "s3_hot_keys": "many threads change one item",
+    "profiles": "where time goes; see profiles.py",
+}
 PUBLISHED_HINT = "--python published=/an/environment/with/persidict==0.309.0/bin/python"
+
+
+class Work(NamedTuple):
+    """Rows that are measured together.
+
+    Attributes:
+        name: The end of the names of the files that keep the figures.
+        stores: Which stores of the contestants do it: ``"items"`` or ``"bulk"``.
+        items: How many items there are.
+        rows: What is done.
+        contestants: Who does it.
+    """
+
+    name: str
+    stores: str
+    items: int
+    rows: list[Row]
+    contestants: list[str]
 
 
 class Contestant(Asked):
     """A process that does workloads when asked."""
 
-    def __init__(self, name: str, python: str, *, items: int, directory: str | None) -> None:
+    def __init__(self, name: str, python: str, work: Work, directory: str | None) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix=f"bench-{name}-", dir=directory)
-        command = [
-            python,
-            "-m",
-            "tests.benchmarks.contestant",
-            name,
-            self._directory.name,
-            str(items),
-        ]
+        where = self._directory.name
+        module = "tests.benchmarks.contestant"
+        command = [python, "-m", module, name, work.stores, where, str(work.items)]
         super().__init__(name, command, environment(name))
         self.version = self.greeting
 
@@ -70,8 +94,8 @@ def environment(name: str) -> dict[str, str]:
 
 def pythons(given: list[str]) -> dict[str, str]:
     """Return the Python of each contestant that can take part."""
-    found = {"minimum": sys.executable, "ours": sys.executable}
-    for peer in ("diskcache", "zict", "sqlitedict"):
+    found = dict.fromkeys(("minimum", "ours", "reference", "shelve"), sys.executable)
+    for peer in PEERS:
         if importlib.util.find_spec(peer) is not None:
             found[peer] = sys.executable
     for pair in given:
@@ -83,12 +107,12 @@ def pythons(given: list[str]) -> dict[str, str]:
 
 
 def measure(
-    contestants: list[Contestant], work: list[Row], rounds: int, clock: str
-) -> dict[str, dict[str, list[float]]]:
+    contestants: list[Contestant], work: Work, rounds: int, clock: str
+) -> dict[str, Rounds]:
     """Return the seconds per operation of each row, contestant and round."""
-    results: dict[str, dict[str, list[float]]] = {}
-    for row in work:
-        times: dict[str, list[float]] = {}
+    results: dict[str, Rounds] = {}
+    for row in work.rows:
+        times: Rounds = {}
         begin = time.perf_counter()
         for number in range(rounds):
             if number >= FEWEST_ROUNDS and time.perf_counter() - begin > LONG_ENOUGH:
@@ -97,7 +121,9 @@ def measure(
             for contestant in contestants[start:] + contestants[:start]:
                 seconds = contestant.seconds(row)
                 if seconds is not None:
-                    times.setdefault(contestant.name, []).append(seconds[clock == "cpu"])
+                    times.setdefault(contestant.name, []).append(
+                        seconds[(row.clock or clock) == "cpu"]
+                    )
         results[row.name] = times
         print(f"  measured {row.name}", file=sys.stderr, flush=True)
     return results
@@ -128,77 +154,42 @@ def import_times(python: dict[str, str], rounds: int) -> dict[str, list[float]]:
     return times
 
 
-def ratio(times: dict[str, list[float]], name: str, unit: str) -> float | None:
-    """Return the median of the rounds' ratios."""
-    if name not in times or unit not in times:
-        return None
-    pairs = zip(times[name], times[unit], strict=True)
-    return statistics.median(one / other for one, other in pairs)
-
-
-def excess(times: dict[str, list[float]], row: Row) -> float | None:
-    """Return what the limit of a row is about: a ratio, or microseconds."""
-    if not row.is_more:
-        return ratio(times, "ours", "minimum")
-    pairs = zip(times["ours"], times["minimum"], strict=True)
-    return statistics.median(one - other for one, other in pairs) * 1e6
-
-
-def table(
-    results: dict[str, dict[str, list[float]]], names: list[str], work: list[Row]
-) -> tuple[str, list[str]]:
-    """Return the table, and what is above its limit."""
-    lines = ["| µs per operation (times the minimum) | " + " | ".join(names) + " | limit |"]
-    lines.append("| --- " * (len(names) + 2) + "|")
-    above = []
-    for row in work:
-        times, cells = results[row.name], []
-        for name in names:
-            factor = ratio(times, name, "minimum")
-            text = f"{statistics.median(times[name]) * 1e6:.3g}" if name in times else ""
-            cells.append(text if factor is None or name == "minimum" else f"{text} ({factor:.2f})")
-        found = excess(times, row)
-        if row.limit and found and found > row.limit:
-            above.append(f"{row.name} {found:.2f} > {row.limit}")
-        limit = "" if row.limit is None else f"+{row.limit} µs" if row.is_more else str(row.limit)
-        lines.append(f"| {row.name} | " + " | ".join(cells) + f" | {limit} |")
-    return "\n".join(lines), above
-
-
-def plot(results: dict[str, dict[str, list[float]]], work: list[Row], where: str) -> str:
-    """Return a plot of how many times the minimum ours costs, beside what it may."""
-    figures = []
-    for row in work:
-        found = ratio(results[row.name], "ours", "minimum")
-        if found and row.limit and not row.is_more:
-            figures.append((row.name, {"ours": found, "limit": row.limit}))
-    return bars(f"FileDirDict on {where}: cost over the minimum", "times the minimum", figures)
+def works(options: argparse.Namespace, place: str) -> list[Work]:
+    """Return what is measured in a place, and by whom."""
+    items = options.items or (2_000 if options.quick else 20_000)
+    found = [Work("", "items", items, rows_of("", items), options.contestants)]
+    if place == "disk":
+        bulk = [name for name in BULK_CONTESTANTS if name in [*options.contestants, "reference"]]
+        found.append(Work("-bulk", "bulk", items, rows_of("bulk", items), bulk))
+    if not (options.quick or options.rows or options.items):
+        large = [row for row in rows_of("large", LARGE) if row.name in LARGE_ROWS]
+        found.append(Work("-large", "items", LARGE, large, ["minimum", "ours"]))
+    if options.rows:
+        chosen = [
+            one._replace(rows=[row for row in one.rows if row.name in options.rows])
+            for one in found
+        ]
+        found = [one for one in chosen if one.rows]
+    return found
 
 
 def run(
-    options: argparse.Namespace, found: dict[str, str], directory: str | None, *, large: bool
+    options: argparse.Namespace, found: dict[str, str], directory: str | None, work: Work
 ) -> list[str]:
-    """Do all rows in one place, say what came out, and return what is above its limit.
+    """Do some rows in one place, say what came out, and return what is above its limit.
 
     Args:
         options: What was asked for.
         found: The Python of each contestant.
         directory: The place, None for the disk.
-        large: Only listings, of many more items, without the peers.
+        work: What is measured.
     """
     rounds = options.rounds or (3 if options.quick else 9)
-    items = options.items or (2_000 if options.quick else 20_000)
-    chosen, names = options.rows, options.contestants
-    if large:
-        items, chosen, names = LARGE, LARGE_ROWS, ["minimum", "ours"]
-    work = [row for row in rows(items) if not chosen or row.name in chosen]
-    if large:  # the other limits are about fewer items
-        work = [row if row.unit > 1 else row._replace(limit=None) for row in work]
     contestants = []
     try:
-        for name in names:
+        for name in work.contestants:
             if name in found:
-                contestants.append(Contestant(name, found[name], items=items, directory=directory))
+                contestants.append(Contestant(name, found[name], work, directory))
             else:
                 hint = f" ({PUBLISHED_HINT})" if name == "published" else ""
                 print(f"bench: {name} is not installed and left out{hint}")
@@ -207,26 +198,17 @@ def run(
         for contestant in contestants:
             contestant.close()
     versions = ", ".join(f"{one.name} {one.version}" for one in contestants)
-    text, above = table(results, [one.name for one in contestants], work)
+    text, above = table(results, [one.name for one in contestants], work.rows)
     where = "tmpfs" if directory == TMPFS else "disk"
     about = (
-        f"{where}, {today()}: {min(FEWEST_ROUNDS, rounds)} to {rounds} rounds, {items:,} items, "
-        f"{options.clock} time, "
-        f"{machine()}, {versions}"
+        f"{where}, {today()}: {min(FEWEST_ROUNDS, rounds)} to {rounds} rounds, "
+        f"{work.items:,} items, {options.clock} time, {machine()}, {versions}"
     )
     print(f"\n{about}\n\n{text}\n")
     if options.save:
-        figures = {"about": about, "seconds": results}
-        size = "-large" if large else ""
-        keep(
-            f"bench-{where}{size}",
-            figures,
-            f"{about}:\n\n{text}",
-            None if large else plot(results, work, where),
-        )
-        if where == "disk" and not large:
-            replace_measured(README, readme_table(results, about))
-    return [f"{where}, {items:,} items: {line}" for line in above]
+        name = f"bench-{where}{work.name}"
+        keep(name, {"about": about, "items": work.items, "seconds": results}, text)
+    return [f"{where}{work.name}, {work.items:,} items: {line}" for line in above]
 
 
 def script(name: str, *arguments: str) -> int:
@@ -236,8 +218,8 @@ def script(name: str, *arguments: str) -> int:
     ).returncode
 
 
-def main() -> int:
-    """Run all rows on disk, in memory and on S3."""
+def parsed() -> tuple[argparse.Namespace, str, list[str]]:
+    """Return the options, the other benchmark that was asked for, and what to tell it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer items")
     parser.add_argument("--rounds", type=int)
@@ -252,34 +234,43 @@ def main() -> int:
         help="keep the figures, and the tables and plots in README and documentation",
     )
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH")
-    parser.add_argument("--scale", action="store_true", help="a million items; see scale.py")
-    parser.add_argument("--contention", action="store_true", help="one key; see contention.py")
-    parser.add_argument("--s3-bulk", action="store_true", help="many items; see s3_bulk.py")
-    parser.add_argument("--s3-transports", action="store_true", help="obstore beside boto3")
-    parser.add_argument("--profiles", action="store_true", help="where time goes; see profiles.py")
+    for name, help_text in OTHERS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=help_text)
     options, rest = parser.parse_known_args()
-    passed_on = [f"--{name}" for name in ("quick", "save") if getattr(options, name)]
-    for name in ("scale", "contention", "s3_bulk", "s3_transports", "profiles"):
-        if getattr(options, name):
-            return script(name, *rest, *passed_on)
-    if rest:
+    other = next((name for name in OTHERS if getattr(options, name)), "")
+    if rest and not other:
         parser.error(f"unknown: {' '.join(rest)}")
     if options.save and (options.rows or options.contestants != CONTESTANTS):
         parser.error("--save keeps all rows of all contestants, not some of them")
+    return options, other, rest
+
+
+def on_s3(found: dict[str, str], passed_on: list[str]) -> list[str]:
+    """Run what is about S3; return what missed a limit."""
+    published = [f"--python=published={found['published']}"] if "published" in found else []
+    above = ["s3_compare"] if script("s3_compare", *published, *passed_on) else []
+    return above + [name for name in S3_SCRIPTS if script(name, *passed_on)]
+
+
+def main() -> int:
+    """Run all rows on disk, in memory and on S3."""
+    options, other, rest = parsed()
+    passed_on = [f"--{name}" for name in ("quick", "save") if getattr(options, name)]
+    if other:
+        return script(other, *rest, *passed_on)
     start = time.perf_counter()
     found = pythons(options.python)
     above = []
     for place, directory in (("disk", None), ("tmpfs", TMPFS)):
         if place in options.places and (directory is None or Path(directory).is_dir()):
-            above += run(options, found, directory, large=False)
-            if not (options.quick or options.rows or options.items):
-                above += run(options, found, directory, large=True)
+            for work in works(options, place):
+                above += run(options, found, directory, work)
     if "s3" in options.places and not options.rows:
-        published = [f"--python=published={found['published']}"] if "published" in found else []
-        above += ["s3_compare"] if script("s3_compare", *published, *passed_on) else []
-        above += [name for name in ("s3_bulk", "s3_transports") if script(name, *passed_on)]
+        above += on_s3(found, passed_on)
+    if options.save:
+        write_pages()
     for name, times in import_times(found, 3 if options.quick else 9).items():
-        print(f"import {name}: {statistics.median(times) * 1000:.1f} ms")
+        print(f"import {name}: {readable(statistics.median(times))}")
     verdict = f"ABOVE THE LIMIT: {'; '.join(above)}" if above else "all within their limits"
     print(f"bench: {time.perf_counter() - start:.0f} s, {verdict}")
     return 1 if above and not options.quick else 0

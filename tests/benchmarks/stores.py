@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
+from tests.benchmarks.peers import Diskcache, Joblib, Shelve, Sqlitedict, Zict
 from tests.benchmarks.rows import PREFIXES, SMALL
 
 
@@ -293,108 +294,6 @@ class Ours(FileStore):
         self.quick["large"][key] = self.large["noise"]
 
 
-class PeerStore:
-    """What the peers have in common: a mapping that is durable, one that is not, one to clear."""
-
-    durable: Any
-    quick: Any
-    part: Any
-
-    def fill(self, keys: list[str], large: dict[str, Any]) -> None:
-        for key in keys:
-            self.durable[key] = self.quick[key] = SMALL
-        for name, value in large.items():
-            self.quick[name] = value
-        self.large = large
-        self.get = self.quick.__getitem__
-        self.contains = self.quick.__contains__
-
-    def refill(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self.part[key] = SMALL
-
-    def get_1mib(self, _: str) -> Any:
-        return self.quick["bytes"]
-
-    def get_10mb_array(self, _: str) -> Any:
-        return self.quick["array"]
-
-    def set_fast(self, key: str) -> None:
-        self.quick[key] = SMALL
-
-    def set_10mb(self, key: str) -> None:
-        self.quick[key] = self.large["noise"]
-
-    def list_keys(self) -> int:
-        return sum(1 for _ in self.quick)
-
-    def list_items(self) -> int:
-        return sum(1 for _ in self.part.items())
-
-    def len(self) -> int:
-        return len(self.quick)
-
-    def bool(self) -> bool:
-        return next(iter(self.quick), None) is not None
-
-    def clear(self) -> None:
-        self.part.clear()
-
-
-class Diskcache(PeerStore):
-    """One SQLite database."""
-
-    def __init__(self, directory: str) -> None:
-        import diskcache
-
-        self.version = diskcache.__version__
-        # Files of their own: the setting is stored in the database and would hold for all.
-        self.quick = diskcache.Cache(f"{directory}/quick", eviction_policy="none")
-        self.part = diskcache.Index(f"{directory}/part")
-        self.durable = diskcache.Cache(
-            f"{directory}/durable", eviction_policy="none", sqlite_synchronous=2
-        )
-
-    def set_durable(self, key: str) -> None:
-        self.durable[key] = SMALL
-
-    def transform_durable(self, key: str) -> None:
-        with self.durable.transact():
-            self.durable[key] = dict(self.durable[key])
-
-
-class Zict(PeerStore):
-    """A directory for one process, whose names are kept in memory; never durable."""
-
-    def __init__(self, directory: str) -> None:
-        import zict
-
-        self.version = zict.__version__
-
-        def pickled(name: str) -> Any:
-            return zict.Func(pickle.dumps, pickle.loads, zict.File(f"{directory}/{name}"))
-
-        self.durable, self.quick, self.part = {}, pickled("quick"), pickled("part")
-
-
-class Sqlitedict(PeerStore):
-    """One SQLite database, written by a thread."""
-
-    def __init__(self, directory: str) -> None:
-        import sqlitedict
-
-        self.version = sqlitedict.__version__
-
-        def opened(name: str) -> Any:
-            return sqlitedict.SqliteDict(f"{directory}/{name}.sqlite", autocommit=False)
-
-        self.durable, self.quick, self.part = map(opened, ("durable", "quick", "part"))
-
-    def set_durable(self, key: str) -> None:
-        self.durable[key] = SMALL
-        self.durable.commit()
-
-
 def _has_entries(directory: str) -> bool:
     with os.scandir(directory) as entries:
         return next(entries, None) is not None
@@ -420,4 +319,6 @@ STORES = {
     "diskcache": Diskcache,
     "zict": Zict,
     "sqlitedict": Sqlitedict,
+    "joblib": Joblib,
+    "shelve": Shelve,
 }
