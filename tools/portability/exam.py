@@ -23,7 +23,7 @@ from persidict import FileDirDict
 
 ROUNDS = int(os.environ.get("ROUNDS", "60"))
 N_PROCESSES = 4
-SECONDS = 120
+SECONDS = max(120, ROUNDS)
 _FORK = multiprocessing.get_context("fork")
 _WARNED = _FORK.Event()
 Task = Callable[[FileDirDict[Any], int], Any]
