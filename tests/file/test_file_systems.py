@@ -5,10 +5,12 @@ import logging
 import os
 import stat
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from persidict import ETAG_IS_THE_SAME, BackendError, LocalDict, open_store
+from persidict.file.file_systems import file_system_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts are described by Linux")
 
@@ -143,6 +145,25 @@ def test_strictness_is_a_parameter_like_others(make, base):
     assert d.get_subdict("sub").strict_conditions is True
     assert make().get_params()["strict_conditions"] is False
     assert open_store(f"{base}?strict_conditions=true").strict_conditions is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"), [("apfs", ""), ("smbfs", "smbfs"), ("nfs", "NFS before version 4")]
+)
+@pytest.mark.parametrize(("machine", "call"), [("arm64", "statfs"), ("x86_64", "statfs$INODE64")])
+def test_macos_tells_by_statfs(kind, title, machine, call, monkeypatch, tmp_path):
+    ctypes = pytest.importorskip("ctypes")
+
+    def statfs(path, buffer):
+        assert path == os.fsencode(tmp_path)
+        buffer[72 : 73 + len(kind)] = kind.encode() + b"\0"
+        return 0
+
+    place = str(tmp_path / "not yet")
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: {call: statfs})
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert file_system_of(place).title == title
 
 
 @pytest.fixture
