@@ -1,6 +1,7 @@
 """`update` takes whatever `dict.update` takes."""
 
 import sqlite3
+from contextlib import closing
 from email.message import Message
 
 import pytest
@@ -9,9 +10,9 @@ from persidict.core import LocalDict
 
 
 def row():
-    connection = sqlite3.connect(":memory:")
-    connection.row_factory = sqlite3.Row
-    return connection.execute("select 1 as a, 2 as b").fetchone()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        return connection.execute("select 1 as a, 2 as b").fetchone()
 
 
 def message():
