@@ -11,6 +11,7 @@ import pytest
 
 from persidict import ETAG_IS_THE_SAME, BackendError, LocalDict, open_store
 from persidict.file.file_systems import file_system_of
+from persidict.file.stats import EntryStat
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mounts are described by Linux")
 
@@ -235,6 +236,22 @@ def test_what_is_stale_was_replaced_meanwhile(code, call, mount, make, base, mon
         d["dir", "c"] = 3
         assert d.transform_item(("dir", "a"), transformer=lambda value: value + 1).new_value == 3
     assert dict(d) == {("dir", "a"): 3, ("dir", "b"): 1, ("dir", "c"): 3}
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.ENOENT])
+def test_a_listed_item_is_looked_up_again(code, make, base):
+    d = make()
+    d["a"] = 1
+    [path] = base.glob("a_*.pkl")
+
+    def stale():
+        raise OSError(code, os.strerror(code))
+
+    found = EntryStat(SimpleNamespace(path=str(path), name=path.name, stat=stale))
+    assert found.etag == d.etag("a")
+    del d["a"]
+    with pytest.raises(KeyError):
+        EntryStat(SimpleNamespace(path=str(path), name=path.name, stat=stale)).size  # noqa: B018
 
 
 def test_a_directory_that_was_created_again_is_no_missing_one(mount, make, monkeypatch):

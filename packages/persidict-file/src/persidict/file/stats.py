@@ -6,6 +6,7 @@ import os
 import sys
 
 from persidict.core.results import ETagValue
+from persidict.file.system_errors import is_gone
 
 
 class FileStat(tuple[os.stat_result]):
@@ -65,7 +66,14 @@ class EntryStat:
     def _info(self) -> os.stat_result:
         try:
             return _stat(self._entry)
-        except FileNotFoundError as error:
+        except OSError as error:
+            if not is_gone(error):
+                raise
+        try:
+            return os.stat(self._entry.path)  # replaced at that moment, on a network file system
+        except OSError as error:
+            if not is_gone(error):
+                raise
             raise KeyError(self._entry.name) from error
 
 
