@@ -1,5 +1,8 @@
 """What other processes do in tests."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
 from persidict.core import ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, BackendError, open_store
 from persidict.s3 import BasicS3Dict
 
@@ -15,6 +18,20 @@ def increment(_me, params, times):
             assert "the answer got lost" in str(error)
             unsure += 1
     return unsure
+
+
+def increment_by_threads(_me, params, times, threads):
+    """Return the sorted values that the threads of this process made."""
+    d = BasicS3Dict(**params)
+
+    def work(_):
+        return [
+            d.transform_item("n", transformer=lambda n: n + 1, n_retries=None, default=0).new_value
+            for _ in range(times)
+        ]
+
+    with ThreadPoolExecutor(threads) as pool:
+        return sorted(chain.from_iterable(pool.map(work, range(threads))))
 
 
 def insert(me, params, keys):

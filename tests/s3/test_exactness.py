@@ -65,3 +65,16 @@ def test_increments_and_insertions_by_processes(place, size, seed, faulty):
         assert unsure == 0 or faulty
         assert sorted(chain.from_iterable(won)) == sorted(keys)
         assert all(key in won[d[key]] for key in keys)
+
+
+def test_increments_by_processes_with_threads(place, size):
+    """Every process combines its own threads, and competes with the others."""
+    n_processes, times = size[0], size[1] // 3
+    with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn")) as pool:
+        work = [
+            pool.submit(s3_workers.increment_by_threads, me, place, times, 8)
+            for me in range(n_processes)
+        ]
+        made = sorted(chain.from_iterable(one.result() for one in work))
+    assert made == list(range(1, n_processes * times * 8 + 1))
+    assert BasicS3Dict(**place)["n"] == len(made)

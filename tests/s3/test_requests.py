@@ -359,6 +359,14 @@ def test_changes_in_a_row_take_one_request_each(basic, spend):
             assert basic.transform_item("n", transformer=increment).new_value == expected
 
 
+def test_own_writes_in_between_are_no_conflicts(basic, spend):
+    basic.transform_item("n", transformer=lambda _: 1)
+    basic["n"] = 5
+    with spend(GET=1, PUT=2):
+        basic.transform_item("n", transformer=lambda n: n + 1)
+        assert basic.transform_item("n", transformer=lambda n: n + 1).new_value == 7
+
+
 def test_a_change_by_others_is_never_lost(basic, moto_place):
     other = BasicS3Dict(**moto_place)
     seen = []

@@ -37,6 +37,10 @@ class RecentWrites:
         """Return the version, to one of several threads only."""
         return self._written.pop(key, None)
 
+    def forget(self, key: NonEmptySafeStrTuple) -> None:
+        """Note that this process itself is about to replace or delete the version."""
+        self._written.pop(key, None)
+
     def missed(self, key: NonEmptySafeStrTuple) -> None:
         """Note that somebody else had changed the item: it may be busy."""
         if len(self._penalties) >= _MAX_ITEMS:

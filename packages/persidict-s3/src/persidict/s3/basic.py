@@ -202,6 +202,7 @@ class BasicS3Dict(BlobDict[ValueType]):
     def _put(self, key: NonEmptySafeStrTuple, data: bytes, expected: Expected) -> StatLike:
         name = self._naming.object_name(key)
         if expected is ANY_ETAG:
+            self._recent_writes.forget(key)
             found = self._run("write", key, self._objects.put, name, data)
         else:
             etag = None if expected is ITEM_NOT_AVAILABLE else expected
@@ -220,6 +221,7 @@ class BasicS3Dict(BlobDict[ValueType]):
         return self._decoded(key, written[1]), written[0]
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
+        self._recent_writes.forget(key)
         name = self._naming.object_name(key)
         if expected is ANY_ETAG:
             self._run("delete", key, self._conditional.delete_any, name)
