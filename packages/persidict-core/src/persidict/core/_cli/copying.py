@@ -15,6 +15,7 @@ from persidict.core._cli.arguments import (
     add_quiet,
     add_store_options,
 )
+from persidict.core._cli.diskcache_source import SCHEME, DiskcacheItems
 from persidict.core._cli.output import CommandFailed, ProgressBar, one_line, say, say_json
 from persidict.core._cli.reading import read_all
 from persidict.core._cli.selection import Selection, format_key, parse_key
@@ -119,9 +120,7 @@ def _add_transfer(parser: argparse.ArgumentParser) -> None:
 
 def _copy(options: Namespace, *, delete: bool) -> int:
     prefix = parse_key(options.prefix.removesuffix("/")) if options.prefix else SafeStrTuple()
-    whole_source = open_existing(options, "source")
-    fail_on_wrong_format(options, whole_source, "source")
-    source = whole_source.get_subdict(prefix)
+    source = _opened_source(options).get_subdict(prefix)
     target = open_named(options, "target", create=not options.dry_run).get_subdict(prefix)
     if delete and not options.allow_empty and not source and target:
         raise CommandFailed(
@@ -150,6 +149,14 @@ def _copy(options: Namespace, *, delete: bool) -> int:
             raise
     _report(options, counts)
     return 1 if counts["conflict"] else 0
+
+
+def _opened_source(options: Namespace) -> PersiDict[Any]:
+    if options.source.startswith(SCHEME):
+        return DiskcacheItems(directory=options.source.removeprefix(SCHEME))
+    source = open_existing(options, "source")
+    fail_on_wrong_format(options, source, "source")
+    return source
 
 
 def _report(options: Namespace, counts: dict[str, int]) -> None:
