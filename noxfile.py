@@ -210,16 +210,28 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the installed packages and `tests/typing` with mypy (strict) and pyright."""
-    install_editable(session, *group("types"))
+    """Check the installed packages and `tests/typing` with mypy, pyright, ty and pyrefly."""
+    install_editable(session, "pip", *group("packaging"), *group("types"))
     names = [*parts(), "aio"]
     names.remove("adapters")  # checked where its frameworks are installed
     packages = [arg for name in names for arg in ("-p", f"persidict.{name}")]
     session.run("mypy", *packages)
-    if any((ROOT / "tests" / "typing").glob("*.py")):
-        session.run("mypy", "tests/typing")
-    session.run("pyright", "--pythonpath", str(shutil.which("python", path=session.bin)))
-    say(session, "mypy and pyright agree")
+    session.run("mypy", "tests/typing")
+    programs = ROOT / "tests" / "typing" / "programs"
+    session.run("mypy", "--config-file=", str(programs))  # as users run it who set nothing
+    python = str(shutil.which("python", path=session.bin))
+    session.run("pyright", "--pythonpath", python)
+    # Two more check the programs alone. ty finds only what is installed in one place.
+    installed = str(Path(session.create_tmp()).resolve() / "installed")
+    shutil.rmtree(installed, ignore_errors=True)
+    sources = [str(PACKAGES / name) for name in CONTENTS]
+    to_place = ("--quiet", "--no-deps", "--no-build-isolation", "--target", installed)
+    session.run("python", "-m", "pip", "install", *to_place, *sources, silent=True)
+    session.run("ty", "check", "--python", python, "--extra-search-path", installed, str(programs))
+    options = ("--preset", "default", "--python-interpreter-path", python)
+    paths = sorted(map(str, programs.glob("*.py")))
+    session.run("pyrefly", "check", *options, "--search-path", installed, *paths)
+    say(session, "mypy, pyright, ty and pyrefly agree")
 
 
 @nox.session

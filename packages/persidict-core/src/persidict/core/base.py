@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 _Default = TypeVar("_Default")
 
 
-class PersiDict(
-    ConditionalOperations[ValueType], abc.MutableMapping[NonEmptySafeStrTuple, ValueType]
-):
+# For type checkers, keys are of any class, so that functions take it for a mapping of `str`.
+class PersiDict(ConditionalOperations[ValueType], abc.MutableMapping[Any, ValueType]):
     """A persistent dict; the base class of all stores and wrappers.
 
     A store implements the five primitives of `persidict.core.backend.Backend`; everything that

@@ -2,11 +2,19 @@
 
 # Without `from __future__ import annotations`: named tuples compile each annotation that is text.
 
-from typing import Generic, NamedTuple, NewType, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NewType, TypeAlias
 
 from persidict.core.flags import ItemNotAvailableFlag, ValueNotRetrievedFlag
 
-ValueType = TypeVar("ValueType")
+if TYPE_CHECKING:
+    # With a default, a dict of any values needs no annotation. Type checkers know the module.
+    from typing_extensions import TypeVar
+
+    ValueType = TypeVar("ValueType", default=Any)
+else:
+    from typing import TypeVar
+
+    ValueType = TypeVar("ValueType")
 
 ETagValue = NewType("ETagValue", str)
 """An opaque version of one item; equal ETags of one key mean the same version."""

@@ -54,6 +54,10 @@ class Memoized(Protocol[_P, _R_co]):
     def __get__(
         self: Memoized[Concatenate[_S, _Q], _R_co], instance: _S, owner: Any
     ) -> Callable[_Q, _R_co]: ...
+    @overload  # the same, for checkers that do not solve the one above
+    def __get__(
+        self: Callable[Concatenate[_S, _Q], _R_co], instance: _S, owner: Any
+    ) -> Callable[_Q, _R_co]: ...
 
     def key_of(self, *args: _P.args, **kwargs: _P.kwargs) -> NonEmptySafeStrTuple:
         """Return the key under which the result of a call with these arguments is kept."""
