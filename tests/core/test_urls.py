@@ -140,3 +140,11 @@ def test_credentials_are_refused_and_not_repeated():
 def test_wrong_types(target):
     with pytest.raises(TypeError, match="URL, a path or a description"):
         open_store(target)
+
+
+def test_a_path_that_windows_takes_as_it_is():
+    path = r"\\?\C:\data"
+    assert address_of(path, windows=True) == ("FileDirDict", {"base_dir": path}, {})
+    address = address_of(path + "?format=json", windows=True)
+    assert address.place == {"base_dir": path}
+    assert address.query

@@ -44,6 +44,59 @@ def recorded(monkeypatch):
     return events
 
 
+@pytest.fixture
+def by_paths(monkeypatch):
+    """Use paths instead of descriptors of directories, as Windows does."""
+    from persidict.file import directory, pending_file
+
+    monkeypatch.setattr(directory, "BY_DESCRIPTOR", False)
+    monkeypatch.setattr(pending_file, "BY_DESCRIPTOR", False)
+    monkeypatch.setattr(directory.Directory, "locks_itself", False)
+    monkeypatch.setattr("persidict.file.flush._syncfs", lambda: None)
+
+
+@pytest.mark.usefixtures("by_paths")
+@HAS_FSYNC
+class TestByPaths:
+    """Where directories can't be opened, the content is flushed all the same."""
+
+    def test_insert_and_replace(self, make, recorded):
+        d = make(durable=True)
+        d["other"] = 0
+        for value in (1, 2):
+            recorded.clear()
+            d["a"] = value
+            assert recorded == ["write", "stamp", "sync file", "commit"]
+
+    def test_the_time_of_a_version_is_flushed_too(self, make, base, recorded):
+        d = make(durable=True)
+        d["a"] = 1
+        [path] = base.glob("a_*.pkl")
+        os.utime(path, ns=(2**62, 2**62))  # the new version gets a later time than this
+        for write in (lambda: d.update(a=2), lambda: d.update({"a": 2, "b": 3})):
+            os.utime(path, ns=(2**62, 2**62))
+            recorded.clear()
+            write()
+            stamps = [n for n, event in enumerate(recorded) if event == "stamp"]
+            assert len(stamps) >= 2
+            assert all(recorded[n + 1] == "sync file" for n in stamps)
+
+    def test_nothing_is_flushed_without_durability(self, make, recorded):
+        d = make(durable=False)
+        d["a"] = 1
+        assert recorded == ["mkdir", "mkdir", "write", "stamp", "commit"]
+
+    def test_no_directory_is_left_or_listed(self, make, base):
+        d = make()
+        d["x", "y", "a"] = d["x", "b"] = d["c"] = 1
+        del d["x", "y", "a"]
+        assert not list(base.glob("x_*/y_*"))
+        assert list(d.get_subdict("x").subdicts()) == ["b"]
+        del d["x", "b"]
+        assert not list(base.glob("x_*"))
+        assert list(d.subdicts()) == ["c"]
+
+
 @HAS_FSYNC
 class TestOrder:
     def test_insert(self, make, recorded):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from persidict.file import windows
 from persidict.file.held import Held, holders
 from persidict.file.locks import (
     LOCK_NAME,
@@ -25,7 +26,6 @@ from persidict.file.locks import (
     widen,
 )
 from persidict.file.system_errors import raise_foreign
-from persidict.file.windows import refuse_links, replace_shared, unlink_shared
 
 if sys.platform != "win32":
     import fcntl
@@ -62,7 +62,7 @@ class Directory:
         self._fd: int | None = None
         if not BY_DESCRIPTOR:
             self._start = os.path.join(self.path, "")
-            refuse_links(root, names)
+            windows.refuse_links(root, names)
             if not os.path.isdir(self.path):
                 if maker is None:
                     raise FileNotFoundError(errno.ENOENT, "no such directory", self.path)
@@ -109,7 +109,7 @@ class Directory:
     def replace(self, source: str, name: str) -> None:
         """Move a file from a path to a name in here, over what has that name."""
         if self._fd is None:
-            replace_shared(source, self._start + name)
+            windows.replace_shared(source, self._start + name)
         else:
             os.rename(source, name, dst_dir_fd=self._fd)
 
@@ -120,7 +120,7 @@ class Directory:
         writers that take no locks); elsewhere by the lock that the caller holds.
         """
         if self._fd is None and sys.platform == "win32":
-            os.rename(source, self._start + name)
+            windows.rename_shared(source, self._start + name)
             return
         try:
             os.link(source, self._start + name, dst_dir_fd=self._fd)
@@ -150,20 +150,19 @@ class Directory:
 
     def unlink(self, name: str) -> None:
         """Delete a file."""
-        if self._fd is None:
-            unlink_shared(self._start + name)
-        else:
-            os.unlink(name, dir_fd=self._fd)
+        self.unlinking(name)()
 
     def unlinking(self, name: str, kept: str | None = None) -> Callable[[], None]:
         """Return a function that deletes a file, or moves it to `kept`, in one built-in call.
 
         On Windows, a deletion takes several.
         """
-        if kept is not None:
-            return partial(os.rename, self._start + name, kept, src_dir_fd=self._fd)
         if self._fd is None:
-            return partial(unlink_shared, self._start + name)
+            if kept is None:
+                return partial(windows.unlink_shared, self._start + name)
+            return partial(windows.rename_shared, self._start + name, kept)
+        if kept is not None:
+            return partial(os.rename, name, kept, src_dir_fd=self._fd)
         return partial(os.unlink, name, dir_fd=self._fd)
 
     def remove_empty(self, name: str) -> bool:
@@ -241,8 +240,8 @@ class Directory:
         if self._fd is None:  # an open file can't be deleted there
             self.unlock()
             held.close_descriptors(len(held.descriptors) - 1)
-        with suppress(FileNotFoundError, PermissionError):
-            self.unlink(LOCK_NAME)
+        with suppress(FileNotFoundError, PermissionError):  # somebody else locks it
+            os.unlink(self._start + LOCK_NAME, dir_fd=self._fd)
 
 
 class DirectoryMaker:

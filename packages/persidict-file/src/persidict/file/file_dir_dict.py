@@ -313,7 +313,7 @@ class FileDirDict(BlobDict[ValueType]):
         self._misses.silence()
 
     def _location(self) -> Location:
-        place = os.path.realpath(self.base_dir)
+        place = os.path.normcase(os.path.realpath(self.base_dir))
         return ("files", self.serialization_format), tuple(place.split(os.sep))
 
     def _directory(self, prefix: SafeStrTuple) -> str:

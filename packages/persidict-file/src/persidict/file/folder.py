@@ -70,7 +70,7 @@ class Folder:
         self.directory_type: type[Directory] = Directory
         self.is_local = self.is_shared = False
         self._file_system: FileSystem | None = None
-        self.path = f"{root}{os.sep}{FOLDER_NAME}"
+        self.path = os.path.join(root, FOLDER_NAME)
         self.is_swept = False
         self.uses_lock_files = False
         self._retired = 0

@@ -22,6 +22,7 @@ from functools import partial
 
 from persidict.file.held import Held, holders
 from persidict.file.system_errors import raise_foreign
+from persidict.file.windows import open_patiently
 
 if sys.platform == "win32":
     import msvcrt
@@ -83,7 +84,7 @@ def lock_file_in(held: Held, start: str, *, deadline: float | None) -> None:
         deadline: When to give up; None: never.
     """
     at = held.directory if isinstance(held.directory, int) else None
-    opener = partial(os.open, dir_fd=at)
+    opener = open_patiently if sys.platform == "win32" else partial(os.open, dir_fd=at)
     mode = os.stat(start or ".", dir_fd=at).st_mode & 0o666
     while held.lock is None:
         held.descriptors += map(opener, (start + LOCK_NAME,), (_LOCK_FILE,), (mode,))
@@ -91,6 +92,7 @@ def lock_file_in(held: Held, start: str, *, deadline: float | None) -> None:
         widen(held.lock, mode)
         _acquire(held.lock, deadline=deadline)
         if not _has_name(held.lock, start + LOCK_NAME, at):  # deleted with its directory
+            release(held.lock)  # on Windows, closing may release it later
             held.lock = None
             held.close_descriptors(len(held.descriptors) - 1)
 

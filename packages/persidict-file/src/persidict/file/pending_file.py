@@ -13,9 +13,9 @@ from contextlib import suppress
 
 from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE
-from persidict.file.directory import BY_DESCRIPTOR, Directory, sync
+from persidict.file.directory import BY_DESCRIPTOR, NO_FOLLOW, Directory, sync
 from persidict.file.folder import Folder, host, may_return
-from persidict.file.held import Held
+from persidict.file.held import Held, holding
 from persidict.file.read import is_absent
 from persidict.file.stats import FileStat
 from persidict.file.system_errors import is_gone, raise_foreign
@@ -24,6 +24,7 @@ if sys.platform != "win32":
     import fcntl
 
 _FLAGS = (os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),)
+_FLUSHED = os.O_RDWR | getattr(os, "O_BINARY", 0) | NO_FOLLOW
 # Bytes. From this size, one `write` per piece is faster than joining the pieces.
 _MIN_WRITTEN_APART = 1 << 18
 # How often a directory may be removed as empty before a file gets into it.
@@ -80,6 +81,8 @@ class PendingFile:
             except OSError as error:
                 raise_foreign(error)
         _write(self._fd, pieces)
+        if not BY_DESCRIPTOR:  # closing sets the time there, and an open file can't be moved
+            self.close(held)
         now = time.time_ns()
         if now < above.st_mtime_ns:  # the clock stands, or was set back
             now = now // 100_000 * 100_000 + int.from_bytes(os.urandom(4), "big") % 100_000
@@ -89,8 +92,9 @@ class PendingFile:
 
     def close(self, held: Held) -> None:
         """Close the file; after an hour, others may treat it as abandoned."""
-        self._fd = -1
-        held.close_descriptors(len(held.descriptors) - 1)
+        if self._fd >= 0:
+            self._fd = -1
+            held.close_descriptors(len(held.descriptors) - 1)
 
     def move_aside(self) -> None:
         """Change its path, so that the move that was interrupted fails."""
@@ -120,14 +124,21 @@ class PendingFile:
 
     def _stamp(self, moment_ns: int) -> None:
         """Set the modification time, and flush it with the content."""
-        if BY_DESCRIPTOR and self._fd >= 0:
+        if self._fd >= 0:
             os.utime(self._fd, ns=(moment_ns, moment_ns))
             if self._synced:
                 sync(self._fd)
             self.info = os.fstat(self._fd)
         else:
             os.utime(self.path, ns=(moment_ns, moment_ns))
+            if self._synced:
+                holding(self._sync)
             self.info = os.stat(self.path)
+
+    def _sync(self, held: Held) -> None:
+        """Flush the closed file; Windows wants it to be open for writing."""
+        held.descriptors += map(os.open, (self.path,), (_FLUSHED,))
+        sync(held.descriptors[-1])
 
 
 def write(
@@ -147,8 +158,6 @@ def write(
     if not folder.is_swept:
         folder.sweep()
     pending = PendingFile(held, folder, pieces, synced=durable or folder.is_shared)
-    if not BY_DESCRIPTOR:  # an open file can't be moved there
-        held.close_descriptors(0)
     kept = len(held.descriptors)
     for _ in range(MAX_REMOVALS):
         try:

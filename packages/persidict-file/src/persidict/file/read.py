@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 
 from persidict.core.results import ETagValue
 from persidict.file.stats import FileStat
 from persidict.file.system_errors import raise_foreign
+from persidict.file.windows import open_shared
 
+# What opens files, if it is not `os.open`.
+_open = open_shared if sys.platform == "win32" else None
 # Without O_NONBLOCK, opening a FIFO would wait for a writer.
 _READ = (os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),)
 _LAST = (-1,)
@@ -36,7 +40,7 @@ def read_version(
     opened: list[int] = []  # filled and emptied as `Held.descriptors` is
     try:
         try:
-            opened += map(os.open, (path,), _READ)
+            opened += map(_open or os.open, (path,), _READ)
             descriptor = opened[0]
             info = os.fstat(descriptor)
             if not stat.S_ISREG(info.st_mode):

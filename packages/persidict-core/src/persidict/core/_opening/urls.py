@@ -19,6 +19,7 @@ from persidict.core.redaction import names_user, shown
 # Two letters at least: one is a drive of Windows.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):").match
 _DRIVE = re.compile(r"/*([A-Za-z]:(/|\Z))").match
+_VERBATIM = "\\\\?\\"  # before a path that Windows takes as it is, such as `base_dir`
 _NO_CREDENTIALS = (
     "credentials don't belong in a URL: boto3 takes them from the environment, "
     "~/.aws/credentials or the machine's role"
@@ -93,7 +94,9 @@ def address_of(target: str | os.PathLike[str], *, windows: bool) -> Address:
         raise ValueError(_NO_CREDENTIALS)
     match = _SCHEME(target)
     if match is None:
-        path, _, query = target.partition("?")
+        verbatim = _VERBATIM if windows and target.startswith(_VERBATIM) else ""
+        path, _, query = target[len(verbatim) :].partition("?")
+        path = verbatim + path
         if not path:
             raise ValueError("the path of a store must not be empty")
         return Address("FileDirDict", {"base_dir": expand_home(path)}, _split(query))
