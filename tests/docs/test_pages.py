@@ -18,7 +18,9 @@ from persidict.core._cli.parser import main  # noqa: E402  # if all is there
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *(ROOT / "packages").glob("*/README.md")]
-PAGES = sorted([*READMES, *(ROOT / "docs").glob("*.md")])
+# The programs with frameworks run in tests/adapters/test_page.py.
+OTHERS = {ROOT / "docs" / "adapters.md"}
+PAGES = sorted({*READMES, *(ROOT / "docs").glob("*.md")} - OTHERS)
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (?P<command>.+)\n(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)
 
