@@ -358,7 +358,7 @@ def windows(session: nox.Session) -> None:
 
 @nox.session(name="network-fs")
 def network_fs(session: nox.Session) -> None:
-    """Examine NFS, SMB and local file systems in a virtual machine. Debian and root; 10 minutes."""
+    """Examine NFS, SMB, 9p, FUSE and local file systems in a virtual machine. Debian and root."""
     laboratory(session, "network-fs")
 
 

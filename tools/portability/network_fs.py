@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
@@ -29,6 +30,7 @@ GUEST = (
 )
 # debootstrap would install two packages that exclude each other.
 FUSE = ("fuse3", "bindfs", "sshfs", "ntfs-3g")
+IMAGE = f"guest-{zlib.crc32(repr((SUITE, GUEST, FUSE)).encode()):08x}.img"
 NEEDED = ("cloudpickle", "jsonpickle", "lz4", "orjson")
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(5, 37)] + ["manylinux2014_x86_64"]
 MINUTES = 30
@@ -86,7 +88,7 @@ def run_job(job: str, base: Path, payload: Path) -> Counter[str]:
     changes = base / f"{job}.cow"
     changes.unlink(missing_ok=True)
     words = ["linux.uml", f"mem={os.environ.get('MEMORY', '1500M')}", "root=/dev/ubda", "rw"]
-    words += [f"ubd0={changes},{base / 'guest.img'}", f"ubd1={payload}", "init=/first", "quiet"]
+    words += [f"ubd0={changes},{base / IMAGE}", f"ubd1={payload}", "init=/first", "quiet"]
     words += [
         "con=null",
         "con0=null,fd:1",
@@ -111,7 +113,7 @@ def main() -> int:
     lab.install_debian_packages("debootstrap", "user-mode-linux", "e2fsprogs")
     base = Path(directory).resolve()
     base.mkdir(parents=True, exist_ok=True)
-    create_image(base / "guest.img")
+    create_image(base / IMAGE)
     payload = create_payload(base)
     total: Counter[str] = Counter()
     for job in jobs or JOBS:
