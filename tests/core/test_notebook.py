@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from persidict.core import BackendError, EmptyDict, LocalDict
+from persidict.core import BackendError, EmptyDict, LocalDict, NonEmptySafeStrTuple
 
 
 def rows(d):
@@ -162,3 +162,49 @@ def test_times_beyond_all_years():
     d = Timed()
     d[str(2**38)] = 1
     assert ("last write", f"{2**38} seconds after 1970") in rows(d)
+
+
+def test_completions_of_keys_read_no_value_and_one_page(monkeypatch):
+    d = Timed()
+    d["a"] = d["b", "c"] = 1
+    assert sorted(map(str, d._ipython_key_completions_())) == ["('b', 'c')", "a"]
+    assert d.get_subdict("b")._ipython_key_completions_() == ["c"]
+    listed = []
+
+    def many(prefix):
+        for number in range(100_000):
+            listed.append(number)
+            yield NonEmptySafeStrTuple(f"k{number}")
+
+    monkeypatch.setattr(d, "_keys", many)
+    assert len(d._ipython_key_completions_()) == 1000
+    assert len(listed) <= 1000
+
+
+def test_completions_of_a_store_that_fails_are_none(monkeypatch):
+    d = LocalDict()
+
+    def fail(prefix):
+        raise BackendError("no")
+
+    monkeypatch.setattr(d, "_keys", fail)
+    assert d._ipython_key_completions_() == []
+
+
+def test_looking_at_a_large_dict_reads_nothing_but_a_page(monkeypatch):
+    d = Timed()
+    for number in range(5000):
+        d[str(number)] = number
+    listed = []
+    scan = d._scan
+
+    def counting(prefix):
+        for found in scan(prefix):
+            listed.append(found)
+            yield found
+
+    monkeypatch.setattr(d, "_scan", counting)
+    assert "\n" not in f"{d}{d!r}{d!s}"
+    assert not listed
+    assert "more than 1,000" in d._repr_html_()
+    assert len(listed) <= 1001

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import abc
-from contextlib import closing
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -100,11 +99,9 @@ class PersiDict(ConditionalOperations[ValueType], abc.MutableMapping[Any, ValueT
             return
         if type(value) not in PLAIN_TYPES or self.base_class_for_values is not None:
             self._validate_value(value)
-        if not self.append_only:
-            self._store(complete, value, ANY_ETAG)  # type: ignore[arg-type]  # validated
-            return
         try:
-            self._store(complete, value, ITEM_NOT_AVAILABLE)  # type: ignore[arg-type]  # likewise
+            expected = ITEM_NOT_AVAILABLE if self.append_only else ANY_ETAG
+            self._store(complete, value, expected)  # type: ignore[arg-type]  # validated
         except ETagMismatch:
             raise MutationPolicyError("append-only") from None
 
@@ -142,8 +139,7 @@ class PersiDict(ConditionalOperations[ValueType], abc.MutableMapping[Any, ValueT
 
     def __bool__(self) -> bool:
         """Tell whether there is any item, by looking for the first."""
-        with closing(mapping.closable(self._keys(self._prefix))) as keys:
-            return next(keys, None) is not None
+        return mapping.has_items(self)
 
     def keys(self) -> abc.KeysView[NonEmptySafeStrTuple]:
         """Return a streaming, set-like view of the keys."""
@@ -341,6 +337,11 @@ class PersiDict(ConditionalOperations[ValueType], abc.MutableMapping[Any, ValueT
         from persidict.core.notebook import pretty_print
 
         pretty_print(self, printer, cycle)
+
+    def _ipython_key_completions_(self) -> list[str | tuple[str, ...]]:
+        from persidict.core.notebook import completions
+
+        return completions(self)
 
     def _store_run(self, items: abc.Iterable[tuple[NonEmptySafeStrTuple, ValueType]]) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -48,6 +49,12 @@ def scan_keys(store: Backend[Any]) -> Iterator[NonEmptySafeStrTuple]:
         return store._keys(store._prefix)
     depth = len(store._prefix)
     return (trusted_key(key[depth:]) for key in store._keys(store._prefix))
+
+
+def has_items(store: Backend[Any]) -> bool:
+    """Tell whether there is any item, by looking for the first."""
+    with closing(closable(store._keys(store._prefix))) as keys:
+        return next(keys, None) is not None
 
 
 def iter_keys(store: Backend[Any]) -> Iterator[NonEmptySafeStrTuple]:

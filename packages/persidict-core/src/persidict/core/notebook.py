@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from itertools import islice
 from typing import Any, TypeAlias
 
 from persidict.core.backend import Backend
 from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.mapping import closable
 
 # Items that are listed before counting stops: one page of an S3 listing.
 _MAX_COUNTED = 1000
@@ -35,6 +37,20 @@ def pretty_print(d: Backend[Any], printer: Any, cycle: bool) -> None:
                 printer.breakable()
             printer.text(f"{name}=")
             printer.pretty(value)
+
+
+def completions(d: Backend[Any]) -> list[str | tuple[str, ...]]:
+    """Return some keys as IPython completes them after ``d["``, for `_ipython_key_completions_`.
+
+    No value is read, and at most one page of the store is listed.
+    """
+    depth = len(d._prefix)
+    try:
+        with closing(closable(d._keys(d._prefix))) as found:
+            keys = [tuple(key[depth:]) for key in islice(found, _MAX_COUNTED)]
+    except Exception:  # noqa: BLE001  # nothing to offer; an error would disturb the user's typing
+        return []
+    return [key[0] if len(key) == 1 else key for key in keys]
 
 
 def title_and_params(described: Any) -> tuple[str, list[tuple[str, str]]]:
