@@ -17,6 +17,7 @@ from functools import partial
 
 from persidict.file import windows
 from persidict.file.held import Held, holders
+from persidict.file.kept import kept_path
 from persidict.file.locks import (
     LOCK_NAME,
     NO_DIRECTORY_LOCKS,
@@ -158,9 +159,9 @@ class Directory:
         On Windows, a deletion takes several.
         """
         if self._fd is None:
-            if kept is None:
-                return partial(windows.unlink_shared, self._start + name)
-            return partial(windows.rename_shared, self._start + name, kept)
+            if kept is not None:
+                return partial(windows.rename_shared, self._start + name, kept)
+            return partial(windows.unlink_shared, self._start + name, kept_path(self._root))
         if kept is not None:
             return partial(os.rename, name, kept, src_dir_fd=self._fd)
         return partial(os.unlink, name, dir_fd=self._fd)

@@ -317,7 +317,7 @@ class FileDirDict(BlobDict[ValueType]):
         return ("files", self.serialization_format), tuple(place.split(os.sep))
 
     def _directory(self, prefix: SafeStrTuple) -> str:
-        return self._start + self._layout.directory(prefix) or self._root
+        return self._start + self._layout.directory(prefix) if prefix else self._root
 
     def _where(self, key: NonEmptySafeStrTuple) -> str:
         return self._start + self._layout.file(key)

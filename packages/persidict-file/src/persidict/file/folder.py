@@ -9,7 +9,6 @@ new file can get its time any more.
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import sys
@@ -23,14 +22,13 @@ from persidict.core.flags import ANY_ETAG
 from persidict.core.log import debug
 from persidict.file.directory import LONGEST_TICK, NO_FOLLOW, Directory, DirectoryMaker
 from persidict.file.held import Held, holding
+from persidict.file.kept import FOLDER_NAME, kept_path
 from persidict.file.locks import try_lock
 from persidict.file.system_errors import raise_foreign
 
 if TYPE_CHECKING:
     from persidict.file.file_systems import FileSystem
 
-# Outside the alphabet of keys, so that no component has this name.
-FOLDER_NAME = "+tmp"
 _PENDING = r"([0-9a-f]{8})-(\d+)-[0-9a-f]+"
 _RETIRED = r"old-[0-9a-f]+"
 # Seconds after which a file that nobody has locked is dead wherever its writer ran.
@@ -41,7 +39,6 @@ _FINEST_DIGITS = 1000
 _MARGIN = 10 * 10**9
 RECENT = LONGEST_TICK + _MARGIN
 _MIN_RETIRED = 64
-_numbers = itertools.count()
 
 
 class Folder:
@@ -137,7 +134,7 @@ class Folder:
         self._retired += 1
         if self._retired > self._max_retired:
             self.sweep()
-        return f"{self.path}{os.sep}old-{os.urandom(8).hex()}{next(_numbers):x}"
+        return kept_path(self.root)
 
     def _paths(self) -> list[str]:
         """Return the paths of pending and old files."""

@@ -12,7 +12,10 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
+
+from persidict.file.system_errors import raise_foreign
 
 if sys.platform == "win32":
     import ctypes
@@ -85,9 +88,21 @@ def rename_shared(source: str, target: str) -> None:
     _retry(lambda: os.rename(source, target), _MAX_WAIT)
 
 
-def unlink_shared(path: str) -> None:
-    """Delete a file, which fails while somebody has it open for a moment."""
-    _retry(lambda: os.unlink(path), _MAX_WAIT)
+def unlink_shared(path: str, aside: str) -> None:
+    """Delete a file whose name is free at once, even while readers have it open.
+
+    Args:
+        path: The file.
+        aside: A path in the temporary folder, to which the file is moved first.
+    """
+    try:
+        rename_shared(path, aside)
+    except FileNotFoundError as error:
+        raise_foreign(error)  # otherwise there is no such folder, or no such file
+        _retry(lambda: os.unlink(path), _MAX_WAIT)
+        return
+    with suppress(PermissionError):  # a later write deletes it
+        os.unlink(aside)
 
 
 def refuse_links(root: str, names: list[str]) -> None:
