@@ -15,6 +15,7 @@ from persidict.core import (
     KEEP_CURRENT,
     BackendError,
     ConcurrencyConflictError,
+    EncodingError,
     MutationPolicyError,
 )
 from persidict.file import FileDirDict
@@ -162,6 +163,54 @@ def test_an_error_fails_its_caller_alone(d, moto):
     assert names[-1] == "fail_for_me"
     assert "transform_item" in names
     assert [callers[n].outcome().new_value for n in (0, 2)] == [2, 3]
+
+
+def test_an_interrupt_from_a_transformer_is_its_callers(basic, moto):
+    def interrupt(number):
+        raise KeyboardInterrupt
+
+    basic["n"] = 0
+    callers = queue_up(
+        moto,
+        change(basic, increment),
+        [change(basic, increment), change(basic, interrupt), change(basic, increment)],
+    )
+    with pytest.raises(KeyboardInterrupt):
+        callers[1].outcome()
+    assert [callers[n].outcome().new_value for n in (0, 2)] == [2, 3]
+
+
+def test_errors_name_the_key_that_the_caller_knows(basic, moto):
+    sub = basic.get_subdict("a")
+    sub["n"] = 0
+
+    def lock(number):
+        return threading.Lock()
+
+    callers = queue_up(
+        moto,
+        change(sub, increment),
+        [
+            lambda: basic.transform_item(("a", "n"), transformer=lock),
+            change(sub, lock),
+            change(sub, increment),
+        ],
+    )
+    for caller, key in zip(callers[:2], [("a", "n"), ("n",)], strict=True):
+        with pytest.raises(EncodingError) as caught:
+            caller.outcome()
+        assert caught.value.key == key
+    assert callers[2].outcome().new_value == 2
+
+
+def test_the_main_thread_follows(basic, moto):
+    basic["n"] = 0
+    main = threading.current_thread()
+    with held_write(moto, unless=lambda: waits(main)) as arrived:
+        leader = Caller(change(basic, increment))
+        assert arrived.wait(60)
+        assert change(basic, increment)().new_value == 2
+    assert leader.outcome().new_value == 1
 
 
 def test_append_only(moto_place, moto):

@@ -116,6 +116,25 @@ def test_threads_that_meet_expired_credentials_at_once(moto, moto_place, credent
     assert d._connection.generation == 2
 
 
+def test_credentials_expire_while_threads_change_one_item(make, moto, credentials, expire):
+    credentials("OLD")
+    d = make()
+    d["n"] = 0
+    begin = threading.Barrier(8)
+
+    def increment(me):
+        begin.wait(60)
+        if not me:
+            credentials("NEW")
+            expire("OLD")
+        for _ in range(5):
+            d.transform_item("n", transformer=lambda n: n + 1, n_retries=None)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(increment, range(8)))
+    assert d["n"] == 40
+
+
 def test_credentials_that_are_given_after_the_first_try(make, credentials):
     with pytest.raises(BackendError, match=r"provide credentials.*anonymous=True"):
         make()

@@ -54,17 +54,18 @@ def waits(thread: threading.Thread) -> bool:
 
 
 @contextlib.contextmanager
-def held_write(moto):
+def held_write(moto, *, unless=None):
     """Hold the first PUT meanwhile, so that threads queue behind the one that sent it.
 
-    It gives an event that is set when the request has arrived.
+    It gives an event that is set when the request has arrived. The server lets it go earlier if
+    the condition `unless` holds.
     """
     arrived, go = threading.Event(), threading.Event()
 
     def gate(environ):
         if environ["REQUEST_METHOD"] == "PUT" and not arrived.is_set():
             arrived.set()
-            assert go.wait(_PATIENCE)
+            wait_until(lambda: go.is_set() or (unless is not None and unless()))
 
     moto.gate = gate
     try:

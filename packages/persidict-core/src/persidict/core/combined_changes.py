@@ -135,7 +135,7 @@ class Chain:
                 etag = self._etags[outcome.version]
                 call.result = OperationResult(etag, outcome.value)
         elif failure is not None:
-            call.error = call.error or _copy_of(failure)
+            call.error = call.error or _copy_of(failure, guarded.shown(call.store, self._key))
         elif outcome is not None and self.is_conflict:
             call.conflicts += 1
             if call.n_retries is not None and call.conflicts > call.n_retries:
@@ -149,8 +149,8 @@ class Chain:
         if not self.is_shared or type(value) in _IMMUTABLE:
             return value
         if self._frozen is None:
-            self._frozen = self._store._combiner.freeze(self._store, self._key, value)
-        return self._store._combiner.thaw(self._store, self._key, self._frozen)
+            self._frozen = call.store._combiner.freeze(call.store, self._key, value)
+        return call.store._combiner.thaw(call.store, self._key, self._frozen)
 
     def _validated(self, call: Call, value: Any, new_value: Any) -> Any:
         """Raise what writing a version would raise; return it encoded if others may follow."""
@@ -163,20 +163,22 @@ class Chain:
         call.store._validate_value(new_value)
         if not self.is_shared:
             return None
-        return self._store._combiner.freeze(self._store, self._key, new_value)
+        return call.store._combiner.freeze(call.store, self._key, new_value)
 
 
 def _new_etag() -> ETagValue:
     return ETagValue(f'"{os.urandom(16).hex()}"')
 
 
-def _copy_of(error: Exception) -> Exception:
-    """Return an error for one more thread to raise: a traceback belongs to one."""
+def _copy_of(error: Exception, key: NonEmptySafeStrTuple) -> Exception:
+    """Return an error for one more thread to raise, with the key that its caller knows."""
     try:
         twin = copy.copy(error)
     except Exception:  # noqa: BLE001  # somebody else's class
         return error
     twin.__cause__ = error.__cause__
+    if isinstance(twin, BackendError) and twin.key is not None:
+        twin.key = key
     return twin.with_traceback(error.__traceback__)
 
 
