@@ -1,9 +1,13 @@
 """`BoundedDict`: what is deleted, and when."""
 
+import random
+import sys
+
 import pytest
 
 from persidict.core import LocalDict
 from persidict.wrappers import BoundedDict
+from tests.support.crashes import fork, killed
 from tests.wrappers.wrapper_doubles import Watched
 
 
@@ -140,3 +144,23 @@ def test_wrong_dicts():
         BoundedDict({}, max_items=1)
     with pytest.raises(ValueError, match="append-only"):
         BoundedDict(LocalDict(append_only=True), max_items=1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_processes_share_a_bound(tmp_path):
+    file = pytest.importorskip("persidict.file")
+    store = file.FileDirDict(tmp_path, durable=False)
+
+    def work(seed):
+        dice = random.Random(seed)
+        d = BoundedDict(store, max_items=80)
+        for step in range(100):
+            key = f"k{dice.randrange(400)}"
+            if dice.random() < 0.6:
+                d[key] = step
+            else:
+                d.get(key)
+
+    for child in [fork(lambda seed=seed: work(seed)) for seed in range(8)]:
+        assert not killed(child)
+    assert 0 < len(store) <= 80 + 8 * 10

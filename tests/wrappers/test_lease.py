@@ -2,7 +2,9 @@
 
 import asyncio
 import pickle
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -79,6 +81,7 @@ class Clock:
 def test_an_expired_lease_is_taken_over_with_a_larger_token(monkeypatch, caplog):
     clock = Clock()
     monkeypatch.setattr(Claim, "clock", staticmethod(clock))
+    monkeypatch.setattr(Claim, "holder_clock", staticmethod(clock))
     monkeypatch.setattr(Claim, "start_heartbeat", lambda self: None)
     store = LocalDict()
     paused, other = Lease(store, "job", seconds=10), Lease(store, "job", seconds=10)
@@ -94,6 +97,36 @@ def test_an_expired_lease_is_taken_over_with_a_larger_token(monkeypatch, caplog)
     assert "taken over" in caplog.text
     paused.release()
     assert Lease(store, "job").acquire(timeout=0) is None
+
+
+def test_a_holder_knows_that_its_machine_was_suspended(monkeypatch):
+    since_boot = Clock()
+    monkeypatch.setattr(Claim, "holder_clock", staticmethod(since_boot))
+    lease = Lease(LocalDict(), "job", seconds=1000)
+    with lease:
+        assert lease.is_held
+        since_boot.now += 1000
+        assert not lease.is_held
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock that goes on is Linux's")
+def test_the_holder_reads_a_clock_that_goes_on_while_suspended():
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= Claim.holder_clock() <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def test_releasing_more_than_once_frees_one_place(store):
+    first, second, third = (Semaphore(store, "s", limit=2) for _ in range(3))
+    for holder in (first, second):
+        assert holder.acquire(timeout=0)
+    third.release()
+    first.release()
+    first.release()
+    assert third.acquire(timeout=0)
+    first.release()
+    assert not first.acquire(timeout=0)
+    second.release()
+    third.release()
 
 
 def test_a_holder_can_not_acquire_twice(store):

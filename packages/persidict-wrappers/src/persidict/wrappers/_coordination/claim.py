@@ -13,7 +13,10 @@ import logging
 import math
 import os
 import random
+import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from persidict.core.base import PersiDict
@@ -63,6 +66,11 @@ class ClaimText(NamedTuple):
 
 _ABSENT = ClaimText("", 0.0, 0)
 
+# Seconds that pass also while the machine is suspended, when others may take over.
+_boot_time: Callable[[], float] = time.monotonic
+if sys.platform == "linux":
+    _boot_time = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+
 
 class Claim:
     """One contender for an item, and its ownership.
@@ -82,6 +90,7 @@ class Claim:
     """
 
     clock = staticmethod(time.monotonic)
+    holder_clock = staticmethod(_boot_time)
     may_be_ours = False
 
     def __init__(
@@ -109,7 +118,7 @@ class Claim:
     @property
     def is_surely_held(self) -> bool:
         """Whether, by this machine's clock, nobody else can have taken over."""
-        age = self.clock() - self._confirmed
+        age = self.holder_clock() - self._confirmed
         return self.may_be_ours and not self.is_lost and age < self._seconds
 
     @property
@@ -152,7 +161,7 @@ class Claim:
         expired = self._seen.owner
         mine = ClaimText(self._owner, self._seconds, self._seen.token + 1)
         self.may_be_ours = True
-        begun = self.clock()
+        begun = self.holder_clock()
         outcome = self._store.set_item_if(
             self.key,
             value=mine.text(),
@@ -216,7 +225,7 @@ class Claim:
 
     def beat(self) -> bool:
         """Rewrite the item; False if it is somebody else's by now, or was released."""
-        begun = self.clock()
+        begun = self.holder_clock()
         try:
             outcome = self._store.set_item_if(
                 self.key,

@@ -36,8 +36,8 @@ class Lease:
         Processes do not compare clocks. Another process takes over when it has seen the item
         unchanged for `seconds` by its own clock. So two owners at a time are possible in one
         case: the first one was paused (suspended, swapped out, cut off from the store) for longer
-        than that, and goes on without noticing. `is_held` tells by this machine's clock, but can
-        be outdated when you act on it. Where two owners would do harm, pass `token` to what they
+        than that, and goes on without noticing. `is_held` tells by this machine's clock, on Linux
+        also after it was suspended, but can be outdated when you act on it. Where two owners would do harm, pass `token` to what they
         change, and let it reject tokens smaller than the largest it has seen: the next owner's
         token is always larger. Tokens grow as long as nobody deletes the lease's item.
 
