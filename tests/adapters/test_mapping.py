@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from persidict import LocalDict
@@ -67,3 +70,41 @@ def test_a_dask_array_that_spills(tmp_path):
     assert len(fast) == 2
     assert len(store) == 8
     assert sum(int(buffer["block", block].sum()) for block in range(10)) == 499500
+
+
+LARGER_THAN_MEMORY = """
+import re, resource
+import dask, dask.array, numpy, zict
+from persidict import AnyKeyMapping, FileDirDict
+
+COUNT = 16 * 2**20
+numbers = dask.array.arange(COUNT, chunks=2**20, dtype="float64")  # 128 MB in blocks of 8 MB
+blocks = zict.Buffer({}, AnyKeyMapping(FileDirDict("spilled", durable=False)), n=2)
+dask.config.set(scheduler="synchronous")
+blocks["warm up"] = numbers.blocks[0][:10].compute()
+
+used = int(re.search(r"VmData:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (used + 80 * 2**20, resource.RLIM_INFINITY))
+try:
+    numpy.ones(COUNT)
+except MemoryError:
+    print("the array does not fit")
+for block in range(16):
+    blocks["block", block] = numpy.array(numbers.blocks[block].compute())
+print(sum(float(blocks["block", block].sum()) for block in range(16)) == COUNT * (COUNT - 1) / 2)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds memory as on Linux")
+def test_a_dask_array_larger_than_memory(tmp_path):
+    for package in ("dask", "numpy", "zict", "persidict.file"):
+        pytest.importorskip(package)
+    done = subprocess.run(
+        [sys.executable, "-c", LARGER_THAN_MEMORY],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.stdout.split("\n") == ["the array does not fit", "True", ""], done.stderr
