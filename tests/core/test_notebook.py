@@ -208,3 +208,25 @@ def test_looking_at_a_large_dict_reads_nothing_but_a_page(monkeypatch):
     assert not listed
     assert "more than 1,000" in d._repr_html_()
     assert len(listed) <= 1001
+
+
+@pytest.mark.filterwarnings("ignore:.*Completer.complete:PendingDeprecationWarning")
+def test_ipython_completes_keys():
+    completer = pytest.importorskip("IPython.core.completer")
+    d = LocalDict()
+    d.update({"alpha": 1, ("run-1", "loss"): 2, ("run-1", "accuracy"): 3})
+    complete = completer.IPCompleter(namespace={"d": d}, use_jedi=False).complete
+
+    def completed(text):
+        return complete(line_buffer=text, cursor_pos=len(text))[1]
+
+    assert completed('d["al') == ["alpha"]
+    assert completed('d["run-1", "') == ["accuracy", "loss"]
+
+
+def test_inspection_in_ipython_reads_no_value():
+    oinspect = pytest.importorskip("IPython.core.oinspect")
+    d = Timed()
+    d["1"] = 1
+    shown = oinspect.Inspector(theme_name="nocolor").info(d, oname="d")
+    assert shown["string_form"] == repr(d)
