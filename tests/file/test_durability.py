@@ -96,6 +96,16 @@ class TestByPaths:
         assert not list(base.glob("x_*"))
         assert list(d.subdicts()) == ["c"]
 
+    def test_clear_a_part(self, make, base, tree):
+        d = make()
+        d["x", "a"] = d["x", "y", "b"] = d["c"] = 1
+        d.get_subdict("x").clear()
+        assert list(d) == [("c",)]
+        assert not list(base.glob("x_*"))
+        d.clear()
+        d.clear()
+        assert tree() == []
+
 
 @HAS_FSYNC
 class TestOrder:

@@ -169,7 +169,11 @@ def _remove_lock_file(folder: Folder, directories: list[str]) -> None:
     """Delete the lock file of a directory that has no items."""
     folder.prepare(ANY_ETAG)
     if folder.is_shared or folder.uses_lock_files:
-        holding(partial(_unlink_lock_file, folder, directories))
+        try:
+            holding(partial(_unlink_lock_file, folder, directories))
+        except OSError as error:
+            if not is_gone(error):  # otherwise it was removed with its last item
+                raise
 
 
 def _unlink_lock_file(folder: Folder, directories: list[str], held: Held) -> None:
