@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.benchmarks.keeping import FIGURES, replace_measured, show
 from tests.benchmarks.plots import bars, panels
-from tests.benchmarks.rows import LARGE, Row, bulk_rows, rows
+from tests.benchmarks.rows import LARGE, Row, bulk_rows, rows, value_rows
 from tests.benchmarks.tables import Rounds, ratio, readable, table
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -56,9 +56,11 @@ def kept(name: str) -> Any:
 
 
 def rows_of(kind: str, items: int) -> list[Row]:
-    """Return the rows of one kind of figures: ``""``, ``"bulk"`` or ``"large"``."""
+    """Return the rows of one kind of figures: ``""``, bulk, values or large."""
     if kind == "bulk":
         return bulk_rows(items)
+    if kind == "values":
+        return value_rows()
     if kind != "large":
         return rows(items)
     # The other limits are about fewer items.
@@ -107,8 +109,8 @@ def readme_table(results: dict[str, Rounds], work: list[Row], about: str) -> str
 def write_peers() -> None:
     """Write what users ask first: the time of common operations, ours beside the peers'."""
     figures = []
-    for name, kind in (("bench-disk", ""), ("bench-disk-bulk", "bulk")):
-        found = kept(name)
+    for place, kind in (("disk", ""), ("disk-bulk", "bulk"), ("tmpfs-values", "values")):
+        found = kept(f"bench-{place}")
         if found is None:
             continue
         labels = {row.name: row.label for row in rows_of(kind, found.get("items", 20_000))}

@@ -29,6 +29,7 @@ PEERS = ["diskcache", "zict", "sqlitedict", "joblib", "shelve"]
 CONTESTANTS = ["minimum", "ours", "published", *PEERS]
 BULK_CONTESTANTS = ["minimum", "ours", "reference", "published", "diskcache"]
 TMPFS = "/dev/shm"
+VALUE_ITEMS = 100
 LARGE_ROWS = ["list_keys", "list_nested_keys", "len", "random_key", "oldest_10", "bool"]
 # A row that has taken so many seconds gets no more rounds than these.
 LONG_ENOUGH, FEWEST_ROUNDS = 5.0, 3
@@ -158,9 +159,11 @@ def works(options: argparse.Namespace, place: str) -> list[Work]:
     """Return what is measured in a place, and by whom."""
     items = options.items or (2_000 if options.quick else 20_000)
     found = [Work("", "items", items, rows_of("", items), options.contestants)]
+    bulk = [name for name in BULK_CONTESTANTS if name in [*options.contestants, "reference"]]
     if place == "disk":
-        bulk = [name for name in BULK_CONTESTANTS if name in [*options.contestants, "reference"]]
         found.append(Work("-bulk", "bulk", items, rows_of("bulk", items), bulk))
+    else:  # where the disk has no part in what large values take
+        found.append(Work("-values", "bulk", VALUE_ITEMS, rows_of("values", VALUE_ITEMS), bulk))
     if not (options.quick or options.rows or options.items):
         large = [row for row in rows_of("large", LARGE) if row.name in LARGE_ROWS]
         found.append(Work("-large", "items", LARGE, large, ["minimum", "ours"]))
