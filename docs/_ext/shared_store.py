@@ -19,8 +19,8 @@ from docutils.parsers.rst import Directive, directives
 
 WIDTH = 500
 MACHINE = 58
-STORE_TOP = 112
-STORE = 84
+STORE_TOP = 96
+STORE = 76
 GAP = 16
 ITEM = 26
 # The width of an average character of code, in pixels.
@@ -54,7 +54,7 @@ def _machine(name: str, code: str, x: float, width: float) -> str:
         f'<rect x="{x + 1:g}" y="1" width="{width - 2:g}" height="{MACHINE}" rx="6" class="box"/>'
         f'<text x="{middle:g}" y="23" class="name">{escape(name)}</text>'
         + _code(middle, 45, code, width - 12)
-        + f'<line x1="{middle:g}" x2="{middle:g}" y1="{MACHINE + 10}" y2="{STORE_TOP - 10}" '
+        + f'<line x1="{middle:g}" x2="{middle:g}" y1="{MACHINE + 9}" y2="{STORE_TOP - 9}" '
         'class="arrow"/>'
         f'<path d="M{middle:g} {MACHINE + 3} l-5 9 h10 Z" class="head"/>'
         f'<path d="M{middle:g} {STORE_TOP - 2} l-5 -9 h10 Z" class="head"/>'
@@ -65,14 +65,14 @@ def _store(name: str, items: list[str]) -> str:
     y = STORE_TOP
     parts = [
         f'<rect x="1" y="{y}" width="{WIDTH - 2}" height="{STORE}" rx="10" class="store"/>',
-        f'<text x="{WIDTH / 2:g}" y="{y + 25}" class="name">{escape(name)}</text>',
+        f'<text x="{WIDTH / 2:g}" y="{y + 23}" class="name">{escape(name)}</text>',
     ]
     room = (WIDTH - GAP) / len(items) - GAP
     for number, item in enumerate(items):
         x = GAP + (room + GAP) * number
         parts.append(
-            f'<rect x="{x:g}" y="{y + 42}" width="{room:g}" height="{ITEM}" rx="4" class="item"/>'
-            + _code(x + room / 2, y + 60, item, room)
+            f'<rect x="{x:g}" y="{y + 36}" width="{room:g}" height="{ITEM}" rx="4" class="item"/>'
+            + _code(x + room / 2, y + 54, item, room)
         )
     return "".join(parts)
 
