@@ -14,6 +14,7 @@ from botocore.config import Config
 from persidict.core import BackendError, LocalDict, MutationPolicyError
 from persidict.s3 import BasicS3Dict, S3Dict
 from persidict.s3.boto_objects import BotoObjects
+from persidict.s3.fast_objects import FastObjects
 from persidict.s3.objects import Found, Page
 from persidict.s3.parallel import ordered_map
 from persidict.wrappers import MutableDictCached, WriteOnceDict
@@ -350,7 +351,8 @@ class Many:
         body = pickle.dumps(b"x" * 1000, 5)
         self.size = len(body)
         found = Found('"e"', 1.0, "", self.size)
-        monkeypatch.setattr(BotoObjects, "get", lambda *_: (bytes(bytearray(body)), found))
+        for transport in (BotoObjects, FastObjects):
+            monkeypatch.setattr(transport, "get", lambda *_: (bytes(bytearray(body)), found))
         monkeypatch.setattr(BotoObjects, "page", self.page)
 
     def page(self, directory, token, *, limit=1000, deep=True):
