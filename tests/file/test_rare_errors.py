@@ -12,7 +12,7 @@ from persidict import BackendError
 from persidict.file.folder import _runs
 from persidict.file.held import holders
 from persidict.file.stats import EntryStat
-from persidict.file.windows import replace_shared
+from persidict.file.windows import replace_shared, unlink_shared
 
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other calls")
 
@@ -43,6 +43,21 @@ def test_a_file_that_somebody_keeps_open(tmp_path, monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: next(moments))
     with pytest.raises(PermissionError):
         replace_shared(tmp_path / "source", tmp_path / "target")
+
+
+@pytest.mark.parametrize("has_folder", [True, False])
+def test_a_deleted_file_that_somebody_has_open(has_folder, tmp_path, monkeypatch):
+    """Its name is free at once, though Windows keeps the file for those who read it."""
+    path, folder = tmp_path / "item", tmp_path / "+tmp"
+    path.write_text("old")
+    if has_folder:
+        folder.mkdir()
+        monkeypatch.setattr(os, "unlink", lambda path: os.strerror(0))  # not deleted yet
+    unlink_shared(str(path), str(folder / "old-1"))
+    assert not path.exists()
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError):
+        unlink_shared(str(path), str(folder / "old-2"))
 
 
 @POSIX_ONLY

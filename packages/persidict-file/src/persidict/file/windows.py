@@ -12,7 +12,6 @@ import stat
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 
 from persidict.file.system_errors import raise_foreign
@@ -101,8 +100,10 @@ def unlink_shared(path: str, aside: str) -> None:
         raise_foreign(error)  # otherwise there is no such folder, or no such file
         _retry(lambda: os.unlink(path), _MAX_WAIT)
         return
-    with suppress(PermissionError):  # a later write deletes it
+    try:
         os.unlink(aside)
+    except OSError as error:
+        raise_foreign(error)  # otherwise a later write deletes it
 
 
 def refuse_links(root: str, names: list[str]) -> None:
