@@ -20,6 +20,8 @@ from persidict import EmptyDict, LocalDict, open_store
         ("BasicS3Dict", "bucket", "bucket_name"),
         ("BasicS3Dict", "prefix", "root_prefix"),
         ("S3Dict", "endpoint", "endpoint_url"),
+        ("BasicS3Dict", "aws_access_key_id", "client"),
+        ("S3Dict", "region_name", "region"),
         ("LocalDict", "serializaton_format", "serialization_format"),
         ("WriteOnceDict", "main_dict", "wrapped_dict"),
         ("ExpiringDict", "ttl", "max_age"),
@@ -30,6 +32,16 @@ def test_a_misspelt_parameter(cls, wrong, right):
         pytest.skip(f"the part with {cls} is not installed")
     with pytest.raises(TypeError, match=f"{cls} has no parameter '{wrong}'.*mean '{right}'"):
         getattr(persidict, cls)(**{wrong: "x"})
+
+
+def test_too_many_positional_arguments():
+    with pytest.raises(TypeError, match=r"LocalDict takes nothing by position; name the .*append_"):
+        LocalDict({"a": 1})
+    file = pytest.importorskip("persidict.file")
+    with pytest.raises(
+        TypeError, match=r"FileDirDict takes only base_dir by position; name .*durab"
+    ):
+        file.FileDirDict("x", {"a": 1})
 
 
 def test_a_parameter_of_unknown_meaning():

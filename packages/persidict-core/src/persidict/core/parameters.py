@@ -24,7 +24,8 @@ _OTHER_NAMES = {
     "wrapped_dict": "wrapped inner store backend main_dict",
     "main_dict": "main wrapped wrapped_dict inner store",
     "data_cache": "cache",
-    "client": "s3_client",
+    "client": "s3_client session profile profile_name aws_access_key_id aws_secret_access_key",
+    "region": "region_name aws_region",
 }
 
 
@@ -41,6 +42,8 @@ class HelpfulMeta(ABCMeta):
                 _, unexpected, name = str(error).partition("unexpected keyword argument ")
                 wrong = name[1:].partition("'")[0]
                 allowed = constructor_parameters(cls)
+                if str(error).startswith(f"{cls.__init__.__qualname__}() takes"):
+                    raise too_many_positional(cls.__name__, allowed) from None
                 if not unexpected or wrong not in named or wrong in allowed:
                     raise
             raise unknown_parameter(cls.__name__, wrong, allowed)
@@ -81,6 +84,14 @@ def unknown_parameter(owner: str, name: str, allowed: Iterable[str]) -> TypeErro
     names = sorted(allowed)
     hint = did_you_mean(name, names)
     return TypeError(f"{owner} has no parameter {name!r}{hint} (it has {', '.join(names)})")
+
+
+def too_many_positional(owner: str, allowed: dict[str, Parameter]) -> TypeError:
+    """Return the error for a call with more positional arguments than a class takes."""
+    first = [name for name, one in allowed.items() if one.kind is not one.KEYWORD_ONLY]
+    places = f"only {', '.join(first)} by position" if first else "nothing by position"
+    named = ", ".join(sorted(allowed.keys() - first))
+    return TypeError(f"{owner} takes {places}; name the others ({named})")
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
