@@ -63,4 +63,8 @@ class MemoryBlobs(BlobDict):
     def _scan(self, prefix):
         for key in list(self.stored):
             if key[: len(prefix)] == prefix and len(key) > len(prefix):
-                yield key, self._stat(key)
+                try:
+                    found = self._stat(key)
+                except KeyError:
+                    continue  # deleted by another thread
+                yield key, found
