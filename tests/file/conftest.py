@@ -54,6 +54,8 @@ def slept(monkeypatch):
 
 
 def _is_temporary(path, base):
+    if os.name == "nt" and path.name == "+lock":
+        return False
     return path.is_file() and any(part.startswith("+") for part in path.relative_to(base).parts)
 
 
