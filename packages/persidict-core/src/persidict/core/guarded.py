@@ -196,7 +196,7 @@ def set_default(store: Backend[ValueType], key: NonEmptySafeStrTuple, default: A
                 refusal = error  # raised only if there is no item
             else:
                 return default  # type: ignore[no-any-return]  # just validated
-        value, _ = look(store, key, ITEM_NOT_AVAILABLE, ALWAYS_RETRIEVE)
+        value = _value_of(store, key)
         if value is not ITEM_NOT_AVAILABLE:
             return value  # type: ignore[no-any-return]  # validated
         if refusal is not None:
@@ -287,3 +287,14 @@ def back_off(store: Backend[Any], key: NonEmptySafeStrTuple, attempts: int) -> N
 def shown(store: Backend[Any], key: NonEmptySafeStrTuple) -> NonEmptySafeStrTuple:
     """Return a complete key as the user of this (sub-)dict knows it."""
     return trusted_key(key[len(store._prefix) :])
+
+
+def _value_of(store: Backend[Any], key: NonEmptySafeStrTuple) -> Any:
+    """Return the item's value, `ITEM_NOT_AVAILABLE` if there is none; `look` without the ETag."""
+    try:
+        value, _ = store._load(key, None)
+    except KeyError:
+        return ITEM_NOT_AVAILABLE
+    if store.base_class_for_values is not None:
+        store._validate_class(value)
+    return value

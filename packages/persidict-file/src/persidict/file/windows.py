@@ -120,15 +120,15 @@ def refuse_links(root: str, names: list[str]) -> None:
 
 
 def _open_shared(path: str) -> int:
-    if sys.platform != "win32":
-        raise NotImplementedError
-    handle = _create_file(path, _GENERIC_READ, _SHARE_ALL, None, _OPEN_EXISTING, 0, None)
-    if handle == _INVALID:
-        code = ctypes.get_last_error()
-        if code == _ACCESS_DENIED and os.path.isdir(path):
-            raise FileNotFoundError(errno.ENOENT, "no regular file", path)
-        raise OSError(None, ctypes.FormatError(code), path, code)
-    return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY)
+    if sys.platform == "win32":
+        handle = _create_file(path, _GENERIC_READ, _SHARE_ALL, None, _OPEN_EXISTING, 0, None)
+        if handle == _INVALID:
+            code = ctypes.get_last_error()
+            if code == _ACCESS_DENIED and os.path.isdir(path):
+                raise FileNotFoundError(errno.ENOENT, "no regular file", path)
+            raise OSError(None, ctypes.FormatError(code), path, code)
+        return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY)
+    raise NotImplementedError
 
 
 def _retry(action: Callable[[], T], seconds: float) -> T:

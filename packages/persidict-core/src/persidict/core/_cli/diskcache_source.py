@@ -36,7 +36,7 @@ class DiskcacheItems(PersiDict[Any]):
         if not os.path.exists(os.path.join(directory, "cache.db")):
             raise CommandFailed(f"there is no cache of diskcache in {directory}")
         try:
-            from diskcache import Cache  # type: ignore[import-untyped,unused-ignore]
+            from diskcache import Cache  # type: ignore[import-not-found,import-untyped,unused-ignore]
         except ModuleNotFoundError as error:
             raise CommandFailed(
                 "reading a cache of diskcache needs diskcache: pip install diskcache"

@@ -37,9 +37,10 @@ class Lease:
         unchanged for `seconds` by its own clock. So two owners at a time are possible in one
         case: the first one was paused (suspended, swapped out, cut off from the store) for longer
         than that, and goes on without noticing. `is_held` tells by this machine's clock, on Linux
-        also after it was suspended, but can be outdated when you act on it. Where two owners would do harm, pass `token` to what they
-        change, and let it reject tokens smaller than the largest it has seen: the next owner's
-        token is always larger. Tokens grow as long as nobody deletes the lease's item.
+        also after it was suspended, but can be outdated when you act on it. Where two owners
+        would do harm, pass `token` to what they change, and let it reject tokens smaller than the
+        largest it has seen: the next owner's token is always larger. Tokens grow as long as
+        nobody deletes the lease's item.
 
     Example:
         >>> from persidict import Lease, LocalDict
