@@ -19,8 +19,10 @@ MODULES = sorted(
 # Whose examples need a part that may not be installed.
 NEEDS = {
     "persidict.core._codecs.json_arrays": "pandas",
+    "persidict.core._codecs.json_errors": "jsonpickle",
     "persidict.core._codecs.json_frames": "pandas",
     "persidict.core._opening.open_store": "persidict.file",
+    "persidict.adapters._mapped_arrays": "joblib",
     "persidict.adapters.cachelib": "cachelib",
     "persidict.adapters.django": "django",
     "persidict.adapters.joblib": "joblib",

@@ -18,7 +18,9 @@ from pathlib import Path
 
 VALUES = {"a": 1, ("b", "c"): [2.5, None], "text": "ä"}
 # They need pytest and hypothesis, are a program, or need packages of others.
-NOT_IMPORTED = re.compile(r"\.(testing|__main__|adapters\.\w+|json_arrays|json_frames)(\.|$)")
+NOT_IMPORTED = re.compile(
+    r"\.(testing|__main__|adapters\.\w+|json_arrays|json_errors|json_frames)(\.|$)"
+)
 
 
 def write_before(directory: str) -> None:

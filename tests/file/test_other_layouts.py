@@ -18,10 +18,12 @@ def warnings_fixture(caplog):
 
 @pytest.fixture(name="place")
 def place_fixture(tmp_path):
-    d = FileDirDict(tmp_path / "d", **RIGHT)
+    # A long path, which the advice must show whole; this name could be taken for a secret key.
+    place = tmp_path / ("d" * 40) / "e" / ("f" * 100)
+    d = FileDirDict(place, **RIGHT)
     d["a"] = 1
     d["b", "c"] = 2
-    return tmp_path / "d"
+    return place
 
 
 MISSES = {

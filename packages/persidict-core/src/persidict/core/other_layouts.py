@@ -86,7 +86,7 @@ def with_format(serialization_format: str) -> dict[str, Any]:
 def constructor_call(store: Backend[Any], changed: dict[str, Any]) -> str:
     """Return the source of a constructor call: a store's arguments with some of them changed."""
     from persidict.core._opening.contract import StaysBehind
-    from persidict.core.redaction import shown
+    from persidict.core.redaction import redacted
 
     params = {**store.get_params(), **changed}
     arguments = []
@@ -98,6 +98,6 @@ def constructor_call(store: Backend[Any], changed: dict[str, Any]) -> str:
         if isinstance(value, StaysBehind) or name in store._secret_params:
             text = "..."
         else:
-            text = value.__qualname__ if isinstance(value, type) else shown(value)
+            text = value.__qualname__ if isinstance(value, type) else redacted(repr(value))
         arguments.append(text if is_place else f"{name}={text}")
     return f"{type(store).__name__}({', '.join(arguments)})"
