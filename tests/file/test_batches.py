@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from persidict import FileDirDict
-from persidict.file import scan
+from persidict.file import many_items, scan
 from persidict.file.paths import Layout
 
 COMPONENTS = [
@@ -81,7 +81,7 @@ def test_clear_leaves_a_directory_that_took_an_items_place(tmp_path, monkeypatch
         gone.unlink()
         return iter(everything)
 
-    monkeypatch.setattr(scan, "names_of", replaced_after_listing)
+    monkeypatch.setattr(many_items, "names_of", replaced_after_listing)
     d.clear()
     assert [name[:3] for name in os.listdir(tmp_path) if name.startswith("k")] == ["k7_"]
     assert len(d) == 0

@@ -13,6 +13,7 @@ from persidict.core.errors import MutationPolicyError
 from persidict.core.flags import ANY_ETAG, DELETE_CURRENT, ITEM_NOT_AVAILABLE, Joker
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
 from persidict.core.results import ValueType
+from persidict.core.views import PersiItemsView, PersiKeysView, PersiValuesView
 
 if TYPE_CHECKING:
     from persidict.core.copy_counts import CopyCounts, Progress
@@ -143,20 +144,14 @@ class PersiDict(ConditionalOperations[ValueType], abc.MutableMapping[Any, ValueT
 
     def keys(self) -> abc.KeysView[NonEmptySafeStrTuple]:
         """Return a streaming, set-like view of the keys."""
-        from persidict.core.views import PersiKeysView
-
         return PersiKeysView(self)
 
     def values(self) -> abc.ValuesView[ValueType]:
         """Return a streaming view of the values."""
-        from persidict.core.views import PersiValuesView
-
         return PersiValuesView(self)
 
     def items(self) -> abc.ItemsView[NonEmptySafeStrTuple, ValueType]:
         """Return a streaming, set-like view of the items."""
-        from persidict.core.views import PersiItemsView
-
         return PersiItemsView(self)
 
     def get_many(

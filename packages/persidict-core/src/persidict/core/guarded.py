@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -277,11 +278,10 @@ def back_off(store: Backend[Any], key: NonEmptySafeStrTuple, attempts: int) -> N
     (who never back off) would go on winning.
     """
     debug("persidict.core", "attempt %d at %r met somebody else's change", attempts, key)
-    import random  # two milliseconds that programs without conflicts save
-
-    # Jitter keeps those who lost to the same change from meeting again.
-    share = max(1 / attempts, _MIN_BACKOFF_SHARE)
-    time.sleep(store._max_first_backoff * share * random.random())
+    # Jitter keeps those who lost to the same change from meeting again. It comes from the system,
+    # since `random` takes two milliseconds to import, and can't be while the interpreter exits.
+    jitter = int.from_bytes(os.urandom(2), "big") / 2**16
+    time.sleep(store._max_first_backoff * max(1 / attempts, _MIN_BACKOFF_SHARE) * jitter)
 
 
 def shown(store: Backend[Any], key: NonEmptySafeStrTuple) -> NonEmptySafeStrTuple:

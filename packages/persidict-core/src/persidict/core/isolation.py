@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from persidict.core.flags import ItemNotAvailableFlag
+
 # Immutable all the way down: nothing to isolate.
-_ATOMS = frozenset({str, int, float, bool, bytes, type(None), complex})
+_ATOMS = frozenset({str, int, float, bool, bytes, type(None), complex, ItemNotAvailableFlag})
 
 
 def isolated(value: Any) -> Any:

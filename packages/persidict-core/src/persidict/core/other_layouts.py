@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from _weakref import ref  # `weakref` takes a while to import
 from typing import Any
 
@@ -39,8 +40,8 @@ class MissNotice:
 
     def found_nothing(self, store: Backend[Any]) -> None:
         """Look at the store's place, once, and warn if it has other items only."""
-        if self.is_over or not self._looks:
-            return
+        if self.is_over or not self._looks or sys.is_finalizing():
+            return  # to look, it would have to import something
         try:
             self._looks.pop()
         except IndexError:

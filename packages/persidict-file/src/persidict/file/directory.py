@@ -149,10 +149,6 @@ class Directory:
             return False
         return True
 
-    def unlink(self, name: str) -> None:
-        """Delete a file."""
-        self.unlinking(name)()
-
     def unlinking(self, name: str, kept: str | None = None) -> Callable[[], None]:
         """Return a function that deletes a file, or moves it to `kept`, in one built-in call.
 
@@ -225,6 +221,10 @@ class Directory:
             else:
                 holders[get_ident()] = held.outer
             held.unlock = None
+
+    def was_locked(self) -> bool:
+        """Tell whether anybody may have locked it before."""
+        return True
 
     def has_lock_file(self) -> bool:
         """Tell whether a file in it is locked, because directories can't be."""

@@ -15,7 +15,6 @@ from persidict.file.directory import Directory
 from persidict.file.flush import can_sync_file_system, sync_file_system
 from persidict.file.folder import Folder, may_return
 from persidict.file.held import Held, holding
-from persidict.file.paths import Layout
 from persidict.file.pending_file import require_version
 from persidict.file.system_errors import is_gone, raise_foreign
 
@@ -71,32 +70,6 @@ def erase_names(folder: Folder, names: Iterable[Neighbours], *, durable: bool) -
             holding(partial(sync_file_system, path=folder.root))
 
 
-def erase_found(
-    folder: Folder,
-    directories: list[str],
-    found: Iterable[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]],
-    layout: Layout,
-    *,
-    durable: bool,
-) -> None:
-    """Delete all files of a listing, then the directories of items that are empty.
-
-    Args:
-        folder: The temporary folder of the store.
-        directories: Those that lead to the listed directory.
-        found: What `items_below` yields for it.
-        layout: Tells directories of items from foreign ones.
-        durable: As for `erase_names`.
-    """
-    from persidict.file.scan import directories_below, names_of
-
-    start = len(os.path.join(folder.root, ""))
-    erase_names(folder, names_of(start, found), durable=durable)
-    for path in directories_below(os.path.join(folder.root, *directories), layout):
-        is_removed(folder, os.path.relpath(path, folder.root).split(os.sep))
-    _remove_lock_file(folder, directories)
-
-
 def remove_empty(folder: Folder, directories: list[str]) -> None:
     """Remove the directories of a deleted item that are empty now, from the deepest up."""
     while directories and is_removed(folder, directories):
@@ -110,6 +83,17 @@ def is_removed(folder: Folder, directories: list[str]) -> bool:
     except OSError as error:
         raise_foreign(error)
         return False  # gone, with what it is in
+
+
+def remove_lock_file(folder: Folder, directories: list[str]) -> None:
+    """Delete the lock file of a directory that has no items."""
+    folder.prepare(ANY_ETAG)
+    if folder.is_shared or folder.uses_lock_files:
+        try:
+            holding(partial(_unlink_lock_file, folder, directories))
+        except OSError as error:
+            if not is_gone(error):  # otherwise it was removed with its last item
+                raise
 
 
 def _is_erased_now(
@@ -163,17 +147,6 @@ def _erase_file(
         directory.sync()
     held.close()
     remove_empty(folder, directories)
-
-
-def _remove_lock_file(folder: Folder, directories: list[str]) -> None:
-    """Delete the lock file of a directory that has no items."""
-    folder.prepare(ANY_ETAG)
-    if folder.is_shared or folder.uses_lock_files:
-        try:
-            holding(partial(_unlink_lock_file, folder, directories))
-        except OSError as error:
-            if not is_gone(error):  # otherwise it was removed with its last item
-                raise
 
 
 def _unlink_lock_file(folder: Folder, directories: list[str], held: Held) -> None:
@@ -232,7 +205,7 @@ def _erase_neighbours(
                 if may_return(current, now):
                     folder.deleting(directory, name, current, now)()
                 else:
-                    directory.unlink(name)
+                    directory.unlinking(name)()
             except OSError as error:
                 if not is_gone(error):  # otherwise by a program that takes no locks
                     raise

@@ -14,10 +14,9 @@ from persidict.core.blobs import BlobDict, Pieces
 from persidict.core.errors import BackendError
 from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE, AnyETagFlag, ItemNotAvailableFlag
 from persidict.core.keys import NonEmptySafeStrTuple, SafeStrTuple, trusted_keys
-from persidict.core.other_layouts import MissNotice
 from persidict.core.results import ETagValue, ValueType
 from persidict.file.directory import DirectoryMaker
-from persidict.file.erase import erase, erase_found, erase_names
+from persidict.file.erase import erase, erase_names
 from persidict.file.folder import Folder
 from persidict.file.held import holding
 from persidict.file.look_again import look_again
@@ -127,10 +126,14 @@ class FileDirDict(BlobDict[ValueType]):
         self._start = self._root.rstrip(os.sep)
         self._max_path = MAX_PATH - len(os.fsencode(self._start))
         self._layout = Layout(serialization_format, digest_len)
-        self._misses = MissNotice()
         self.strict_conditions = bool(strict_conditions)
         maker = DirectoryMaker(dir_mode, durable=self.durable)
         self._folder = Folder(self._root, maker, strict=self.strict_conditions)
+        from persidict.core.other_layouts import MissNotice  # now, not in an operation
+        from persidict.file.many_items import ManyItems  # likewise
+
+        self._misses = MissNotice()
+        self._many = ManyItems(self._folder, self._layout, durable=self.durable)
 
     @property
     def base_dir(self) -> str:
@@ -224,18 +227,13 @@ class FileDirDict(BlobDict[ValueType]):
         *,
         stop: bool,
     ) -> Iterator[bool]:
-        from persidict.file.batches import Encoded, batches, write_batch
-
         encoded = (
-            Encoded(self._names_to_write(key), self._encoded_pieces(key, value))
-            for key, value in items
+            (self._names_to_write(key), self._encoded_pieces(key, value)) for key, value in items
         )
-        for batch in batches(encoded):
-            try:
-                self._folder.prepare(expected)
-                yield from write_batch(batch, expected, self._folder, stop=stop)
-            except OSError as error:
-                raise self._failure("write", None, error) from error
+        try:
+            yield from self._many.write(encoded, expected, stop=stop)
+        except OSError as error:
+            raise self._failure("write", None, error) from error
 
     def _erase(self, key: NonEmptySafeStrTuple, expected: ETagValue | AnyETagFlag) -> None:
         names = self._layout.file(key).split(os.sep)[1:]
@@ -264,8 +262,7 @@ class FileDirDict(BlobDict[ValueType]):
         self._validate_mutable()
         try:
             names = self._layout.directory(self._prefix).split(os.sep)[1:]
-            found = self._files(self._prefix)
-            erase_found(self._folder, names, found, self._layout, durable=self.durable)
+            self._many.clear(names, self._files(self._prefix))
         except OSError as error:
             raise self._failure("delete", None, error) from error
 
@@ -282,21 +279,17 @@ class FileDirDict(BlobDict[ValueType]):
         return sum(len(entries) for _, _, entries in self._files(prefix))
 
     def _first_components(self, prefix: SafeStrTuple) -> Iterator[str]:
-        from persidict.file.scan import first_components
-
         try:
-            return iter(first_components(self._directory(prefix), self._layout))
+            return iter(self._many.first_components(self._directory(prefix)))
         except OSError as error:
             raise self._failure("list", None, error) from error
 
     def _files(
         self, prefix: SafeStrTuple
     ) -> Iterator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]:
-        from persidict.file.scan import items_below
-
         is_empty = True
         try:
-            for found in items_below(self._directory(prefix), prefix, self._layout):
+            for found in self._many.below(self._directory(prefix), prefix):
                 is_empty = False
                 yield found
         except OSError as error:

@@ -10,8 +10,10 @@ import errno
 import os
 import re
 import sys
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
+
+from persidict.file.held import Held, holding
 
 _MOUNTS = "/proc/self/mountinfo"
 _REMOTE_ON_WINDOWS = "a network drive"
@@ -136,18 +138,24 @@ def _mounted_at(path: str) -> tuple[str, str]:
     info = os.stat(path)
     device = f"{os.major(info.st_dev)}:{os.minor(info.st_dev)}"
     found = ((False, 0), "", "")
-    with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as mounts:
-        for line in mounts:
-            mount, _, source = line.partition(" - ")
-            fields, kind = mount.split(), source.split()
-            point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
-            if path != point and not path.startswith(point.rstrip("/") + "/"):
-                continue
-            # A mount can hide others; some file systems have several devices. Later ones win.
-            rank = fields[2] == device, len(point)
-            if rank >= found[0]:
-                found = rank, kind[0], ",".join(kind[2:])
+    # Not `splitlines` and a bare `split`, because the kernel escapes ASCII white space only.
+    for line in filter(None, holding(_mounts).decode("utf-8", "surrogateescape").split("\n")):
+        mount, _, source = line.partition(" - ")
+        fields, kind = mount.split(" "), source.split(" ")
+        point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), fields[4])
+        if path != point and not path.startswith(point.rstrip("/") + "/"):
+            continue
+        # A mount can hide others; some file systems have several devices. Later ones win.
+        rank = fields[2] == device, len(point)
+        if rank >= found[0]:
+            found = rank, kind[0], ",".join(kind[2:])
     return found[1:]
+
+
+def _mounts(held: Held) -> bytes:
+    """Return the list of mounts; `open` is not there while the interpreter exits."""
+    held.descriptors += map(os.open, (_MOUNTS,), (os.O_RDONLY,))
+    return b"".join(iter(partial(os.read, held.descriptors[-1], 1 << 16), b""))
 
 
 def _type_on_macos(path: str) -> str:

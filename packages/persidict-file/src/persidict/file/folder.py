@@ -59,10 +59,14 @@ class Folder:
     """
 
     def __init__(self, root: str, maker: DirectoryMaker, *, strict: bool = False) -> None:
-        # Now, for a signal handler can't use a module whose import it interrupts.
-        from persidict.file.file_systems import file_system_of
+        # Now, because an operation can't import anything while the interpreter exits, nor in a
+        # signal handler that interrupts the same import.
+        from persidict.file.file_systems import file_system_of, warn_or_refuse
+        from persidict.file.shared_directory import SharedDirectory
 
-        self._file_system_of = file_system_of
+        host()
+        self._file_system_of, self._warn_or_refuse = file_system_of, warn_or_refuse
+        self._shared_type = SharedDirectory
         self.root, self.maker, self._strict = root, maker, strict
         self.directory_type: type[Directory] = Directory
         self.is_local = self.is_shared = False
@@ -80,9 +84,7 @@ class Folder:
             self.is_local = found.is_local
             self.is_shared = found.is_shared
             if found.is_shared:
-                from persidict.file.shared_directory import SharedDirectory
-
-                self.directory_type = SharedDirectory
+                self.directory_type = self._shared_type
         return self._file_system
 
     def prepare(self, expected: Expected) -> None:
@@ -94,9 +96,7 @@ class Folder:
             OSError: ``ENOTSUP``, instead of the warning, if the store is strict.
         """
         if self.file_system().loss and expected is not ANY_ETAG:
-            from persidict.file.file_systems import warn_or_refuse
-
-            warn_or_refuse(self.root, self.file_system(), strict=self._strict)
+            self._warn_or_refuse(self.root, self.file_system(), strict=self._strict)
 
     def sweep(self) -> None:
         """Delete the files of writers that are surely dead, and old versions."""

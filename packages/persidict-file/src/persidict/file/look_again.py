@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from persidict.file.folder import Folder
 from persidict.file.held import Held, holding
-from persidict.file.shared_directory import SharedDirectory
 from persidict.file.system_errors import raise_foreign
 
 T = TypeVar("T")
@@ -66,7 +65,7 @@ def _look_locked(look: Callable[[], T], names: list[str], folder: Folder, held: 
     """Look while nobody can replace the item."""
     try:
         directory = folder.directory_type(held, folder.root, names[:-1], None)
-        if not isinstance(directory, SharedDirectory) or directory.was_locked():
+        if directory.was_locked():
             directory.lock()
     except OSError as error:
         raise_foreign(error)  # otherwise there is no such directory, or it can't be locked
