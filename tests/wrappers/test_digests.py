@@ -315,6 +315,15 @@ class Named:
         return self.name.upper()
 
 
+@dataclass(frozen=True)
+class Frozen:
+    name: str
+
+    @cached_property
+    def upper(self):
+        return self.name.upper()
+
+
 class Child(Named):
     pass
 
@@ -360,10 +369,19 @@ def test_attributes_that_are_no_fields_count(make):
         stable_digest(make(object()))
 
 
-def test_cached_properties_do_not_count():
-    read, unread = Named("a"), Named("a")
+def test_cached_properties_of_frozen_classes_do_not_count():
+    read, unread = Frozen("a"), Frozen("a")
     assert read.upper == "A"
     assert stable_digest(read) == stable_digest(unread)
+
+
+def test_cached_properties_that_do_not_follow_from_the_fields_count():
+    assigned, stale, fresh = Named("a"), Named("b"), Named("a")
+    assigned.upper = "another"
+    assert stale.upper == "B"
+    stale.name = "a"
+    assert fresh.upper == "A"
+    assert len({stable_digest(one) for one in (assigned, stale, fresh)}) == 3
 
 
 @pytest.mark.parametrize(
@@ -436,6 +454,22 @@ def test_a_keyword_argument_is_no_position():
 
 def test_a_function_and_the_one_inside_it_differ():
     assert stable_digest(wrapped) != stable_digest(wrapped.__wrapped__)
+
+
+def test_attributes_of_functions_count():
+    def digest_with(factor):
+        scaled.factor = factor
+        return stable_digest(scaled)
+
+    assert digest_with(2) != digest_with(3)
+    assert digest_with(2) == digest_with(2)
+    assert digest_with(print) == digest_with(len), "decorators add functions, which are code"
+    with pytest.raises(TypeError, match="no stable form"):
+        digest_with(object())
+
+
+def scaled(x):
+    return x
 
 
 def around(function):

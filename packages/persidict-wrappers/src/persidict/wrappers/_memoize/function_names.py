@@ -9,6 +9,7 @@ from typing import Any
 
 from persidict.core.key_components import MAX_COMPONENT_LENGTH, encode_key_component
 from persidict.wrappers._memoize.digests import stable_digest
+from persidict.wrappers._memoize.function_state import code_parts
 from persidict.wrappers._memoize.names import importable_module
 
 # Around a function these change nothing that its results depend on.
@@ -40,11 +41,11 @@ def full_name(function: Any, own_cells: type) -> str:
     name = f"{owner}.{qualname}"
     if owner == "__main__" and codes:
         # So is the module of every notebook called: one must not take another's results.
-        foreign.append(("code", stable_digest(*map(_code_parts, codes))))
+        foreign.append(("code", stable_digest(*map(code_parts, codes))))
     if not foreign:
         return name
     is_code_only = len(foreign) == 1 and foreign[0][0] == "code"
-    digest = stable_digest(_code_parts(codes[0])) if is_code_only else stable_digest(foreign)
+    digest = stable_digest(code_parts(codes[0])) if is_code_only else stable_digest(foreign)
     return f"{name}-{digest}"
 
 
@@ -103,11 +104,3 @@ def _outer_names(layer: types.FunctionType, inner: Any, own_cells: type) -> list
         if name not in ("__class__", layer.__code__.co_name) and not is_own and not is_inner:
             names.append(name)
     return names
-
-
-def _code_parts(code: types.CodeType) -> tuple[object, ...]:
-    """Return what a function does, in this version of Python, wherever it is written."""
-    constants = [
-        _code_parts(one) if isinstance(one, types.CodeType) else one for one in code.co_consts
-    ]
-    return code.co_code, code.co_names, code.co_varnames, constants

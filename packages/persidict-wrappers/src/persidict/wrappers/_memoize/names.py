@@ -27,7 +27,9 @@ def main_module(name: str = "__main__") -> str:
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     if spec is not None:
         return str(spec.name)
-    return Path(file).stem if file else "__main__"
+    if not file or file.startswith("<"):  # such as "<stdin>", which any program may be
+        return "__main__"
+    return Path(file).stem
 
 
 def work_for(main: str) -> None:

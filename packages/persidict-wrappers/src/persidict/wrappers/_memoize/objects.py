@@ -25,6 +25,7 @@ from persidict.wrappers._memoize.canonical import (
     feed_text,
     refuse,
 )
+from persidict.wrappers._memoize.function_state import state_of
 from persidict.wrappers._memoize.names import is_found, lookup, stable_module
 
 _REFERENCES = (type, types.FunctionType, types.BuiltinFunctionType)
@@ -122,12 +123,17 @@ def _feed_fields(update: Update, value: Any, fields: Mapping[str, Any]) -> None:
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield what an object holds in its dict and in its slots.
 
-    Cached properties are skipped, because they follow from the other attributes. `__orig_class__`
-    is skipped, because it only records the type arguments, as in ``G[int](1)``.
+    Cached properties of frozen data classes are skipped, because they follow from the fields.
+    Others can be assigned, or be older than the fields. `__orig_class__` is skipped, because it
+    only records the type arguments, as in ``G[int](1)``.
     """
     kind = type(value)
+    params = getattr(kind, "__dataclass_params__", None)
+    is_frozen = params is not None and params.frozen
     for name, content in getattr(value, "__dict__", {}).items():
-        is_cached = isinstance(inspect.getattr_static(kind, name, None), cached_property)
+        is_cached = is_frozen and isinstance(
+            inspect.getattr_static(kind, name, None), cached_property
+        )
         if not is_cached and name != "__orig_class__":
             yield name, content
     for name, slot in _slots(kind):
@@ -172,6 +178,8 @@ def _feed_reference(update: Update, value: Any) -> None:
             raise refuse(value)
     begin(update, b"reference", depth + 1)
     _feed_name(update, value)
+    if state := state_of(value):
+        feed(update, state)
 
 
 def _feed_name(update: Update, named: Any) -> None:
