@@ -84,7 +84,7 @@ def test_locks_held_at_the_fork(d):
     def hold():
         known = [connection for _, connection in connections._registry.values()]
         assert known
-        locks = [c._lock for c in known] + [c.write_ids._lock for c in known]
+        locks = [c._lock for c in known]
         for lock in (connections._registry_lock, *locks):
             lock.acquire()
         held.set()
@@ -100,7 +100,7 @@ def test_locks_held_at_the_fork(d):
         def job():
             d["b"] = d["a"] + 1
             type(d)(**params)["c"] = 3
-            d.transform_item("c", transformer=lambda n: n + 1)  # asks for the write ids before it
+            d.transform_item("c", transformer=lambda n: n + 1)
 
         try:
             assert in_child(job)

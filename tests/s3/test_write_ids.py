@@ -89,3 +89,17 @@ def test_a_version_that_is_no_longer_the_last_one_seen_lends_no_ids(memory):
     write = memory.begin("n", BASE)
     assert write.seen == OTHER
     assert "~" in write.ids
+
+
+def test_many_objects_push_out_the_oldest_only(memory):
+    latest = new_ids()
+    memory.note("n", BASE, new_ids())
+    for number in range(100):
+        memory.note(f"other{number}", OTHER, "")
+    memory.note("n", BASE, latest)
+    for number in range(500):
+        memory.note(f"another{number}", OTHER, "")
+    assert memory.begin("n", BASE).ids.endswith(latest)
+    for number in range(2000):
+        memory.note(f"more{number}", OTHER, "")
+    assert memory.begin("n", BASE).seen is None

@@ -15,10 +15,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections import OrderedDict
 from typing import NamedTuple
 
-from persidict.core.forks import new_lock
 from persidict.core.results import ETagValue
 
 # Characters of an id: 48 random bits; of a mark, which no id begins like.
@@ -27,7 +25,8 @@ _MARK = "~"
 # Below the 2 KB that S3 has for metadata. So many others may build on a write before it is sent
 # again, for which botocore waits up to a second.
 _MAX_IDS = 240
-_MAX_REMEMBERED = 1024
+# Twice as many at most.
+_MAX_REMEMBERED = 512
 
 
 class Write(NamedTuple):
@@ -40,24 +39,26 @@ class Write(NamedTuple):
 
 
 class WriteIds:
-    """Remembers the last version that was seen of each object, with its ids."""
+    """Remembers the last versions that were seen of objects, with their ids.
+
+    No lock is held, for which the threads of a bulk operation would queue up: each step is one
+    operation of a dict. What a race loses costs a write its predecessor's ids, as forgetting does.
+    """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, tuple[ETagValue, str]] = OrderedDict()
-        self._lock = new_lock()
+        self._seen: dict[str, tuple[ETagValue, str]] = {}
+        self._seen_before: dict[str, tuple[ETagValue, str]] = {}
 
     def note(self, name: str, etag: ETagValue, ids: str) -> None:
         """Remember the version that an answer told of."""
-        with self._lock:
-            self._seen[name] = etag, ids
-            self._seen.move_to_end(name)
-            if len(self._seen) > _MAX_REMEMBERED:
-                self._seen.popitem(last=False)
+        seen = self._seen
+        seen[name] = etag, ids
+        if len(seen) >= _MAX_REMEMBERED:
+            self._seen_before, self._seen = seen, {}
 
     def begin(self, name: str, expected: ETagValue | None) -> Write:
         """Return a new write over the version `expected`; None: over no version."""
-        with self._lock:
-            seen, ids = self._seen.get(name, (None, ""))
+        seen, ids = self._seen.get(name) or self._seen_before.get(name) or (None, "")
         own = secrets.token_urlsafe(_WIDTH * 6 // 8)
         if expected is None:
             return Write(own, seen)
