@@ -57,6 +57,15 @@ def test_a_handle_from_before_a_fork(d):
 
 
 @needs_fork
+def test_equal_values_of_parent_and_child_have_different_etags(d):
+    d["a"] = 1
+    for _ in range(2):
+        assert in_child(lambda: d.__setitem__("child", 1))
+        d["parent"] = 1
+        assert d.etag("parent") != d.etag("child")
+
+
+@needs_fork
 def test_a_fork_in_the_middle_of_a_request(d, moto):
     d["a"] = 0
     begun, go, parent = threading.Event(), threading.Event(), threading.current_thread().name

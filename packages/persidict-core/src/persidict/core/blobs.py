@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from persidict.core._codecs.registry import codec_for
@@ -17,7 +17,6 @@ from persidict.core.results import ETagValue, ValueType
 if TYPE_CHECKING:
     from persidict.core._codecs.signing import SigningKey, SigningKeys
 
-_NONCE_BYTES = 16
 # How signed values begin, and hardly any others.
 _MAYBE_SIGNED = b"\xff"
 
@@ -46,8 +45,8 @@ class BlobDict(PersiDict[ValueType]):
             a format that runs code all the same.
     """
 
-    # Set it where a version is known by its bytes alone, so that equal values must differ.
-    _needs_nonce: ClassVar[bool] = False
+    # Random bytes without end, where a version is known by its bytes alone: equal values differ.
+    _nonces: ClassVar[Iterator[bytes] | None] = None
     # Set it where `_put` takes a list of pieces too, so that large values need not be copied.
     _takes_pieces: ClassVar[bool] = False
 
@@ -122,7 +121,7 @@ class BlobDict(PersiDict[ValueType]):
 
     def _encoded_pieces(self, key: NonEmptySafeStrTuple, value: ValueType) -> list[bytes]:
         """Return the same in pieces, for stores that can do without a copy of a large value."""
-        nonce = os.urandom(_NONCE_BYTES) if self._needs_nonce else b""
+        nonce = b"" if self._nonces is None else next(self._nonces)
         try:
             pieces = self._codec.encode(value, nonce)
         except (MemoryError, ImportError):

@@ -35,6 +35,7 @@ from persidict.s3.errors import S3_ERRORS, backend_error
 from persidict.s3.fast_objects import objects_for
 from persidict.s3.listing import ListPage, first_components, has_item, other_formats, pages
 from persidict.s3.naming import Naming, with_slash
+from persidict.s3.nonces import new_nonce
 from persidict.s3.objects import Found
 from persidict.s3.parameters import (
     validate_bucket_name,
@@ -110,7 +111,7 @@ class BasicS3Dict(BlobDict[ValueType]):
     """
 
     _secret_params: ClassVar[frozenset[str]] = frozenset({"client"})
-    _needs_nonce: ClassVar[bool] = True
+    _nonces: ClassVar[Iterator[bytes] | None] = iter(new_nonce, b"")
     _max_first_backoff = 0.1
 
     def __init__(

@@ -17,8 +17,18 @@ from persidict.core.results import ETagValue
 from persidict.s3.attempts import never_repeated, was_in_doubt
 from persidict.s3.connection import Connection
 from persidict.s3.errors import OddAnswer, is_missing_key, status_of
+from persidict.s3.listed_objects import objects_in
 from persidict.s3.multipart import MAX_PUT_BYTES, Upload
-from persidict.s3.objects import PAGE_SIZE, AnswerLost, Found, ObjectStore, Page, Refused
+from persidict.s3.objects import (
+    PAGE_SIZE,
+    AnswerLost,
+    Found,
+    ListedObject,
+    ObjectStore,
+    Page,
+    Refused,
+    quoted,
+)
 
 # The metadata's name dates from earlier versions, whose objects stay readable.
 WRITE_IDS = "persidict-writers"
@@ -160,26 +170,30 @@ class BotoObjects(ObjectStore):
         if token is not None:
             extra["ContinuationToken"] = token
         client = self._connection.ready or self._connection.client()
-        answer = client.list_objects_v2(
-            Bucket=self._bucket, Prefix=directory, MaxKeys=limit, **extra
-        )
         try:
-            objects = [
-                (
-                    entry["Key"],
-                    _etag(entry),
-                    entry["LastModified"].timestamp(),
-                    entry.get("Size"),
-                )
-                for entry in answer.get("Contents", ())
-            ]
-        except KeyError as error:
-            raise OddAnswer(f"an entry of the listing of {directory!r} has no {error}") from error
+            answer = client.list_objects_v2(
+                Bucket=self._bucket, Prefix=directory, MaxKeys=limit, **extra
+            )
+        except ValueError as error:
+            raise OddAnswer(f"the listing of {directory!r} can't be parsed: {error}") from error
+        objects = objects_in(answer)
+        if objects is None:
+            objects = _objects(answer, directory)
         return Page(
             objects,
             [entry["Prefix"] for entry in answer.get("CommonPrefixes", ())],
             answer.get("NextContinuationToken") if answer.get("IsTruncated") else None,
         )
+
+
+def _objects(answer: Any, directory: str) -> list[ListedObject]:
+    try:
+        return [
+            (entry["Key"], _etag(entry), entry["LastModified"].timestamp(), entry.get("Size"))
+            for entry in answer.get("Contents", ())
+        ]
+    except KeyError as error:
+        raise OddAnswer(f"an entry of the listing of {directory!r} has no {error}") from error
 
 
 def _send_guarded(request: Callable[[], Any], what: str, *, may_resend: bool) -> Any:
@@ -219,11 +233,10 @@ def _missing_or(error: ClientError, name: str) -> Exception:
 
 
 def _etag(answer: Any) -> ETagValue:
-    """Return an ETag in quotes, as the standard has it and some listings don't."""
     sent = answer.get("ETag")
     if not sent:
         raise OddAnswer("the answer has no ETag")
-    return ETagValue(sent if sent.endswith('"') else f'"{sent}"')
+    return quoted(sent)
 
 
 def _found(answer: Any) -> Found:

@@ -18,6 +18,8 @@ from botocore.utils import determine_content_length, parse_timestamp
 
 from persidict.core._version import __version__
 from persidict.s3.attempts import give_up_on_silence
+from persidict.s3.errors import OddAnswer
+from persidict.s3.listed_objects import read_quickly
 
 # Seconds. persidict tries an endpoint that refuses or fails four times and a silent one twice: it
 # reports one that takes no connection after 7 s, one that never answers after 31 s.
@@ -75,6 +77,7 @@ def make_client(settings: Settings) -> Made:
         made = _make(settings, elsewhere=True)
     events = made.client.meta.events
     events.register_last("before-call.s3", _expect_for_large_bodies_only)
+    read_quickly(made.client)
     if getattr(settings.config, "retries", None) is None:
         events.register_first("needs-retry.s3", give_up_on_silence)
     return made
@@ -149,7 +152,10 @@ def read_date(text: Any) -> datetime:
             return parsedate_to_datetime(text)
     except (TypeError, ValueError):
         pass
-    return parse_timestamp(text)
+    try:
+        return parse_timestamp(text)
+    except ValueError as error:
+        raise OddAnswer(f"the answer has no date but {text!r}") from error
 
 
 def is_aws(url: str) -> bool:

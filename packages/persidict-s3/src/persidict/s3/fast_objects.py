@@ -21,7 +21,7 @@ from persidict.s3.client import CONNECT_TIMEOUT, READ_TIMEOUT, USER_AGENT
 from persidict.s3.connection import Connection
 from persidict.s3.errors import OddAnswer
 from persidict.s3.multipart import MAX_PUT_BYTES
-from persidict.s3.objects import AnswerLost, Found, ObjectStore, Page, Refused
+from persidict.s3.objects import AnswerLost, Found, ObjectStore, Page, Refused, quoted
 
 try:
     import obstore
@@ -169,7 +169,7 @@ class FastObjects(ObjectStore):
                 debug("persidict.s3", "PUT %s met a conflict (409)", name)
             return self._by_boto(failure, put)
         self._fallbacks = 0
-        return Found(_quoted(answer["e_tag"] or ""), None, write_ids, len(data))
+        return Found(quoted(answer["e_tag"] or ""), None, write_ids, len(data))
 
     def delete(self, name: str, *, match: str | None = None) -> None:
         """Send one DELETE by boto3: obstore knows no condition for it."""
@@ -301,11 +301,7 @@ def _found(result: Any) -> Found | None:
     if not meta["e_tag"] or not timestamp:
         return None
     write_ids = result.attributes.get(WRITE_IDS, "")
-    return Found(_quoted(meta["e_tag"]), timestamp, write_ids, meta["size"])
-
-
-def _quoted(etag: str) -> ETagValue:
-    return ETagValue(etag if etag.endswith('"') else f'"{etag}"')
+    return Found(quoted(meta["e_tag"]), timestamp, write_ids, meta["size"])
 
 
 def _note_fork() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from persidict.core.results import ETagValue
 
 PAGE_SIZE = 1000
 """The most objects that S3 lists, or deletes, in one request."""
+
+ListedObject: TypeAlias = "tuple[str, ETagValue, float, int | None]"
+"""Name, ETag, POSIX seconds of the last write, and size in bytes."""
 
 
 class Found(NamedTuple):
@@ -27,8 +30,7 @@ class Found(NamedTuple):
 class Page(NamedTuple):
     """One answer to a listing."""
 
-    objects: list[tuple[str, ETagValue, float, int | None]]
-    """Name, ETag, POSIX seconds of the last write, and size in bytes."""
+    objects: list[ListedObject]
     directories: list[str]
     next_token: str | None
 
@@ -107,3 +109,8 @@ class ObjectStore(ABC):
         self, directory: str, token: str | None, *, limit: int = PAGE_SIZE, deep: bool = True
     ) -> Page:
         """List objects whose names begin with `directory`, or only one level of them."""
+
+
+def quoted(etag: str) -> ETagValue:
+    """Return an ETag in quotes, as the standard has it and some answers don't."""
+    return ETagValue(etag if etag.endswith('"') else f'"{etag}"')

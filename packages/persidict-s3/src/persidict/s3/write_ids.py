@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
 from typing import NamedTuple
 
 from persidict.core.results import ETagValue
+from persidict.s3.nonces import new_nonce
 
 # Characters of an id: 48 random bits; of a mark, which no id begins like.
 _WIDTH = 8
@@ -59,7 +59,7 @@ class WriteIds:
     def begin(self, name: str, expected: ETagValue | None) -> Write:
         """Return a new write over the version `expected`; None: over no version."""
         seen, ids = self._seen.get(name) or self._seen_before.get(name) or (None, "")
-        own = secrets.token_urlsafe(_WIDTH * 6 // 8)
+        own = base64.urlsafe_b64encode(new_nonce()[: _WIDTH * 6 // 8]).decode()
         if expected is None:
             return Write(own, seen)
         before = ids if seen == expected else ""
