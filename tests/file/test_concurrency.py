@@ -1,6 +1,8 @@
 """Operations of many processes and threads on one store: nothing lost, nothing done twice."""
 
+import sys
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
@@ -120,12 +122,53 @@ def test_writing_while_others_clear_the_store(run_workers, make, tree):
     assert tree() == []
 
 
+def test_iteration_takes_constant_memory_and_no_lock(make, base, monkeypatch):
+    d = make(digest_len=0)
+    base.mkdir()
+    for number in range(20_000):
+        (base / f"{number:060d}.pkl").touch()
+    if sys.platform != "win32":
+        monkeypatch.setattr("fcntl.flock", None)
+    assert next(iter(d))  # what is imported and cached at first
+    tracemalloc.start()
+    try:
+        seen = sum(1 for _ in d)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert seen == 20_000
+    assert peak < 2_000_000, "names alone take as much"
+
+
 def test_reading_while_others_delete(run_workers, make):
     make().update((("stay", name), name) for name in NAMES)
     reports = run_workers("read_while_deleted", count=4, times=15)
     for look in chain.from_iterable(reports):
         for seen in look:
             assert seen == sorted(NAMES)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files from others")
+@pytest.mark.parametrize("durable", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.__setitem__("x", 2),
+        lambda d: d.update(x=2, y=3),
+        lambda d: d.transform_item("x", transformer=lambda _: "longer" * 9999),
+        lambda d: d.discard("x"),
+        lambda d: d.clear(),
+    ],
+    ids=["set", "update", "transform", "discard", "clear"],
+)
+def test_files_are_never_edited(change, durable, make, base):
+    d = make(durable=durable)
+    d["x"] = 1
+    [path] = base.glob("x_*.pkl")
+    with path.open("rb") as reader:
+        before = path.read_bytes()
+        change(d)
+        assert reader.read() == before
 
 
 def test_readers_see_complete_values(run_workers, make):

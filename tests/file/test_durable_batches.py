@@ -141,6 +141,18 @@ def discard_all(d):
     d.discard_many(list(d))
 
 
+def test_no_batch_is_flushed_without_durability(base, flushes):
+    d = FileDirDict(base_dir=base, durable=False)
+    d.update(ITEMS)
+    d.set_many(ITEMS.items())
+    d |= ITEMS
+    discard_all(d)
+    d.update(ITEMS)
+    d.clear()
+    assert not d
+    assert flushes == {}
+
+
 @pytest.mark.parametrize("delete", [FileDirDict.clear, discard_all])
 def test_a_batch_of_deletions_is_flushed_once(delete, base, flushes, leftovers):
     d = FileDirDict(base_dir=base)

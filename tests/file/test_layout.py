@@ -170,7 +170,13 @@ def test_base_dir_is_absolute(tmp_path, monkeypatch):
 
 @POSIX_ONLY
 def test_new_directories_and_files_have_the_mode_asked_for(make, base, tree):
-    make()["a", "b"] = 1
+    mask = os.umask(0)
+    try:
+        make()["a", "b"] = 1
+        make().update({("p", "q"): 1, ("p", "r"): 2})
+        assert make().transform_item("n", transformer=lambda _: 1).new_value == 1
+    finally:
+        os.umask(mask)
     assert {path.stat().st_mode & 0o077 for path in [base, *base.rglob("*")]} == {0}
     mask = os.umask(0o022)
     try:
@@ -192,6 +198,10 @@ def test_foreign_files_are_ignored_and_stay(make, base):
     names += [".DS_Store", ".pkl", "a_btax.json", "a_BTAX.pkl", "a b_btax.pkl", "+x.pkl"]
     names += ["é_abcd.pkl", "._a_btax.pkl", "foreign/a_btax.pkl", "b/c.pkl", ".git/a_btax.pkl"]
     names += [f"{below}/notes.pkl", f"{below}/empty_dir_/x", "+tmp/keep", "b_aaaa/a_btax.pkl"]
+    # Of Dropbox, Syncthing, OneDrive, iCloud and file managers.
+    names += ["a_btax (x's conflicted copy 2026-11-25).pkl", "a_btax(1).pkl", "a_btax 2.pkl"]
+    names += ["a_btax.sync-conflict-20261125-101010-ABCDEFG.pkl", "a_btax-DESKTOP-1A2B3C4.pkl"]
+    names += [".a_btax.pkl.icloud", "a_btax.pkl.part", "~$a_btax.pkl", "a_btax - Copy.pkl"]
     if not has_case(base):
         names.remove("a_BTAX.pkl")
     for name in names:

@@ -209,14 +209,21 @@ def test_a_cold_cache_takes_the_listing_and_each_value(basic, moto_place, tmp_pa
 
 def test_foreign_objects_are_ignored(basic):
     client = basic._connection.client()
-    for name in ("readme.txt", "b.json", "we ird.pkl", "x//y.pkl", "only/foreign.txt", ".pkl"):
-        client.put_object(Bucket="tests", Key=basic.root_prefix + name, Body=b"")
+    names = ("readme.txt", "b.json", "we ird.pkl", "x//y.pkl", "only/foreign.txt", ".pkl")
+    for name in names:
+        client.put_object(Bucket="tests", Key=basic.root_prefix + name, Body=name.encode())
     assert not basic
     assert list(basic) == []
     basic["z", "y"] = 1
     assert basic
     assert list(basic) == [("z", "y")]
     assert "we ird" not in basic.subdicts()
+    basic.update({"b": 1, ("x", "y"): 2, ("only", "foreign"): 3})
+    basic.clear()
+    assert not basic
+    for name in names:
+        found = client.get_object(Bucket="tests", Key=basic.root_prefix + name)
+        assert found["Body"].read() == name.encode()
 
 
 def test_pages(basic, moto):

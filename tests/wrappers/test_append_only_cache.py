@@ -153,6 +153,8 @@ def test_cached_value_that_can_not_be_read_is_replaced(parts):
 def test_item_removed_behind_the_policy(d, parts):
     d["a"] = 1
     parts["main_dict"]._items.clear()
+    assert (d["a"], d.get("a"), "a" in d, dict(d.get_many(["a"]))) == (1, 1, True, {("a",): 1})
+    # What asks main for an ETag learns of it.
     found = d.get_with_etag("a")
     assert (found.actual_etag, found.new_value) == (ITEM_NOT_AVAILABLE, ITEM_NOT_AVAILABLE)
 

@@ -1,5 +1,6 @@
 """`ExpiringDict`: what has expired is absent, at a clock that the test turns."""
 
+import os
 import threading
 
 import pytest
@@ -101,6 +102,36 @@ def test_an_item_lives_as_long_as_it_may():
     assert "a" not in s.d
     s.clock.now -= 5000
     assert "a" in s.d, "the future is not old"
+
+
+def test_an_item_written_with_a_clock_ahead_lives_that_much_longer():
+    s = Setting(max_age=10)
+    s.clock.now += 3600
+    s.d["a"] = 1
+    s.clock.now -= 3600
+    s.clock.now += 3609
+    assert s.d["a"] == 1
+    s.clock.now += 2
+    assert "a" not in s.d
+    s.d["a"] = 2
+    s.clock.now += 11
+    assert "a" not in s.d, "in memory, a later version has its own time"
+
+
+def test_versions_after_one_with_a_clock_ahead_live_longer_on_files(tmp_path):
+    pytest.importorskip("persidict.file")
+    from persidict.file import FileDirDict
+
+    d = ExpiringDict(FileDirDict(base_dir=tmp_path, durable=False), max_age=60)
+    d["a"] = 1
+    now = d.timestamp("a")
+    [path] = tmp_path.glob("a_*")
+    os.utime(path, (now, now + 3600))
+    d["a"] = 2
+    d._now = lambda: now + 3650
+    assert d["a"] == 2
+    d._now = lambda: now + 3700
+    assert "a" not in d
 
 
 def test_a_write_begins_a_new_life(setting):
