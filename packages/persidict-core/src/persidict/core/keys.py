@@ -196,9 +196,11 @@ def _created(cls: Any, parts: tuple[Any, ...], unexpected: dict[str, Any]) -> An
 def as_prefix(key: PersiDictKey) -> SafeStrTuple:
     """Return `key` as a `SafeStrTuple`, itself if it is one already."""
     # `in` would not tell type checkers.
-    return (
-        key if type(key) is NonEmptySafeStrTuple or type(key) is SafeStrTuple else SafeStrTuple(key)
-    )
+    if type(key) is NonEmptySafeStrTuple or type(key) is SafeStrTuple:
+        return key
+    if type(key) is str and is_component(key):  # half the time of the class
+        return tuple.__new__(SafeStrTuple, (key,))
+    return SafeStrTuple(key)
 
 
 def as_key(key: PersiDictKey) -> NonEmptySafeStrTuple:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from persidict.file import windows
+from persidict.file.flush import sync
 from persidict.file.held import Held, holders
 from persidict.file.kept import kept_path
 from persidict.file.locks import (
@@ -33,7 +34,6 @@ if sys.platform != "win32":
 
 BY_DESCRIPTOR = sys.platform != "win32"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
-_NO_FULL_FSYNC = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
 # Nanoseconds; FAT counts in two seconds, most others in milliseconds.
 LONGEST_TICK = 2 * 10**9
 _MAX_SYNCED = 4096
@@ -73,8 +73,9 @@ class Directory:
         if maker is None:
             opened += map(os.open, (root,), _ROOT)
             for name in names:
+                if name is not names[0]:  # the one above stays open, for `remove`
+                    any(map(os.close, map(opened.pop, (-2,))))  # see `Held.close_descriptors`
                 opened += map(partial(os.open, dir_fd=opened[-1]), (name,), _BELOW)
-                any(map(os.close, map(opened.pop, (-2,))))  # see `Held.close_descriptors`
         else:
             maker.open(held, root, names)
         self._fd = opened[-1]
@@ -139,15 +140,20 @@ class Directory:
             return
         raise FileExistsError(errno.EEXIST, "the name is taken", name)
 
-    def link_to(self, name: str, path: str) -> bool:
-        """Give a file in here a second name, a path; False where the file system has no links."""
+    def link_to(self, name: str, path: str) -> None:
+        """Give a file in here a second name, a path, where the file system has links."""
         try:
             os.link(self._start + name, path, src_dir_fd=self._fd)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            return False
-        return True
+
+    def unlink(self, name: str) -> None:
+        """Delete a file."""
+        if self._fd is None:
+            self.unlinking(name)()
+        else:
+            os.unlink(name, dir_fd=self._fd)
 
     def unlinking(self, name: str, kept: str | None = None) -> Callable[[], None]:
         """Return a function that deletes a file, or moves it to `kept`, in one built-in call.
@@ -171,6 +177,12 @@ class Directory:
             return False
         return True
 
+    def remove(self) -> bool:
+        """Remove the directory itself if it is empty, as the last step; tell whether it was."""
+        self._held.close_descriptors(1)
+        self._fd = self._held.descriptors[0]
+        return self.remove_empty(self._names[-1])
+
     def sync(self) -> None:
         """Make all changes of names in here survive a power loss."""
         if self._fd is not None:
@@ -184,9 +196,9 @@ class Directory:
         Raises:
             OSError: The file system offers no locks at all, or see `lock_inside`.
         """
-        held, thread = self._held, get_ident()
-        held.directory = self.path if self._fd is None else self._fd
-        held.lock, held.is_disturbed, held.committing = self._fd, False, None
+        held, descriptor, thread = self._held, self._fd, get_ident()
+        held.directory = self.path if descriptor is None else descriptor
+        held.lock = descriptor
         held.outer = holders.get(thread)
         held.unlock = self.unlock
         holders[thread] = held
@@ -194,9 +206,9 @@ class Directory:
             held.lock = None
             lock_inside(held, self._start, locks_itself=self.locks_itself)
             return
-        if self.locks_itself and self._fd is not None and sys.platform != "win32":
+        if self.locks_itself and descriptor is not None and sys.platform != "win32":
             try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             except OSError as error:
                 if error.errno not in NO_DIRECTORY_LOCKS:
                     raise
@@ -209,11 +221,8 @@ class Directory:
         """Release the lock."""
         held = self._held
         try:
-            if held.lock is not None and self._fd is not None and sys.platform != "win32":
-                # Not by closing alone, for a forked child may share the description.
-                fcntl.flock(held.lock, fcntl.LOCK_UN)
-            elif held.lock is not None:
-                release(held.lock)
+            if held.lock is not None:
+                release(held.lock)  # not by closing alone: a forked child may share the description
         finally:
             held.lock = held.committing = None
             if held.outer is None:
@@ -334,17 +343,3 @@ class DirectoryMaker:
             sync(held.descriptors[-1])
             held.close_descriptors(len(held.descriptors) - 1)
         self.is_root_synced = True
-
-
-def sync(descriptor: int) -> None:
-    """Flush a file or directory to the disk itself."""
-    if sys.platform == "darwin":
-        # macOS's fsync stops at the drive's cache (man 2 fsync); not every volume can do more.
-        try:
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-        except OSError as error:
-            if error.errno not in _NO_FULL_FSYNC:
-                raise
-        else:
-            return
-    os.fsync(descriptor)

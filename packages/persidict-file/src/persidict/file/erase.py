@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from persidict.core.flags import ANY_ETAG, AnyETagFlag
 from persidict.core.results import ETagValue
-from persidict.file.directory import Directory
+from persidict.file.directory import BY_DESCRIPTOR, Directory
 from persidict.file.flush import can_sync_file_system, sync_file_system
 from persidict.file.folder import Folder, may_return
 from persidict.file.held import Held, holding
@@ -145,6 +145,8 @@ def _erase_file(
     directory.unlock()
     if durable:
         directory.sync()
+    if directories and BY_DESCRIPTOR and not folder.uses_lock_files:
+        directories = directories[:-1] if directory.remove() else []
     held.close()
     remove_empty(folder, directories)
 
@@ -205,7 +207,7 @@ def _erase_neighbours(
                 if may_return(current, now):
                     folder.deleting(directory, name, current, now)()
                 else:
-                    directory.unlinking(name)()
+                    directory.unlink(name)
             except OSError as error:
                 if not is_gone(error):  # otherwise by a program that takes no locks
                     raise

@@ -187,11 +187,9 @@ class FileDirDict(BlobDict[ValueType]):
             if expected is not ANY_ETAG:
                 if not self._folder.is_local:
                     self._folder.prepare(expected)
-                # An insertion follows a look, unless the dict is append-only. On a shared file
-                # system, such a look may be outdated.
-                if not self._folder.is_shared and (
-                    self.append_only or expected is not ITEM_NOT_AVAILABLE
-                ):
+                # The other conditional operations have just looked. On a shared file system, such
+                # a look may be outdated.
+                if self.append_only and not self._folder.is_shared:
                     look_first(self._where(key), expected)
             pieces = data if isinstance(data, list) else (data,)
             return holding(partial(write, names, pieces, expected, self._folder, self.durable))

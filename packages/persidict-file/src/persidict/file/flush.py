@@ -1,7 +1,8 @@
-"""Flushing a whole file system: one call for all that a batch has written."""
+"""Flushing to the disk: one file or directory, or all that a batch has written by one call."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -9,8 +10,26 @@ from functools import cache
 
 from persidict.file.held import Held
 
+if sys.platform != "win32":
+    import fcntl
+
+_NO_FULL_FSYNC = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
 # Before 5.8, Linux did not report failed writes here.
 _MIN_LINUX = (5, 8)
+
+
+def sync(descriptor: int) -> None:
+    """Flush a file or directory to the disk itself."""
+    if sys.platform == "darwin":
+        # macOS's fsync stops at the drive's cache (man 2 fsync); not every volume can do more.
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        except OSError as error:
+            if error.errno not in _NO_FULL_FSYNC:
+                raise
+        else:
+            return
+    os.fsync(descriptor)
 
 
 def can_sync_file_system() -> bool:

@@ -54,6 +54,7 @@ class Folder:
         is_local: Whether the file system is known to be local, so that all users of the store
             are on this machine.
         is_shared: Whether it is known to be one that needs another type of directories.
+        file_mode: Permission bits of new files.
         is_swept: Whether files that others left behind were deleted once.
         uses_lock_files: Whether directories can't be locked themselves; they may hold lock files.
     """
@@ -72,6 +73,7 @@ class Folder:
         self.is_local = self.is_shared = False
         self._file_system: FileSystem | None = None
         self.path = os.path.join(root, FOLDER_NAME)
+        self.file_mode = maker.mode & 0o666
         self.is_swept = False
         self.uses_lock_files = False
         self._retired = 0

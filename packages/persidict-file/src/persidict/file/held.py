@@ -39,20 +39,17 @@ class Held:
             the change fail (None for a deletion, which can't be made to fail).
     """
 
-    __slots__ = (
-        *("descriptors", "pending", "unlock", "lock", "directory", "outer"),
-        *("is_disturbed", "committing"),
-    )
+    # Until there is a lock, these are read from the class, which takes less time than to set them.
+    unlock: Callable[[], None] | None = None
+    lock: int | None = None
+    directory: int | str = ""
+    outer: Held | None = None
+    is_disturbed = False
+    committing: tuple[str, os.stat_result | None, Callable[[], None] | None] | None = None
 
     def __init__(self) -> None:
         self.descriptors: list[int] = []
         self.pending: dict[str, None] = {}
-        self.unlock: Callable[[], None] | None = None
-        self.lock: int | None = None
-        self.directory: int | str = ""
-        self.outer: Held | None = None
-        self.is_disturbed = False
-        self.committing: tuple[str, os.stat_result | None, Callable[[], None] | None] | None = None
 
     def close(self) -> None:
         """Release the lock, close all descriptors, delete the pending files."""

@@ -83,6 +83,11 @@ class Layout:
         good = set(ours)
         return [entry for entry in found if entry.name in good]
 
+    def is_item(self, name: str) -> bool:
+        """Tell whether a file's name stands for a whole component."""
+        component = name[: -self._tail - len(self.suffix)]
+        return bool(is_component(component)) and self._file_path(component) == os.sep + name
+
     def components(self, head: str, files: list[os.DirEntry[str]]) -> list[str]:
         """Return the components that files stand for."""
         end = -self._tail - len(self.suffix)

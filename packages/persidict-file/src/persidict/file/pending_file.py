@@ -13,7 +13,8 @@ from contextlib import suppress
 
 from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE
-from persidict.file.directory import BY_DESCRIPTOR, NO_FOLLOW, Directory, sync
+from persidict.file.directory import BY_DESCRIPTOR, NO_FOLLOW, Directory
+from persidict.file.flush import sync
 from persidict.file.folder import Folder, host, may_return
 from persidict.file.held import Held, holding
 from persidict.file.read import is_absent
@@ -61,7 +62,7 @@ class PendingFile:
         self.path = path = f"{folder.path}{os.sep}{_beginning[0]}{next(_numbers):x}"
         self._synced = synced
         self._pending = held.pending
-        mode = folder.maker.mode & 0o666
+        mode = folder.file_mode
         held.pending[path] = None
         try:
             above = os.lstat(folder.path)
@@ -222,7 +223,7 @@ def _prepare_to_replace(
     """Make sure that no two versions of an item, past or future, have the same ETag."""
     if pending.info.st_mtime_ns <= current.st_mtime_ns:
         pending.newer_than(current.st_mtime_ns)
-    if may_return(current, time.time_ns()):
+    if may_return(current, pending.info.st_mtime_ns):
         folder.keep_replaced(directory, name)
 
 

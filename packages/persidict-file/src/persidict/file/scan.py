@@ -85,6 +85,11 @@ def first_components(path: str, layout: Layout, head: str = "") -> list[str]:
 
 def has_items(path: str, layout: Layout) -> bool:
     """Tell whether there is any item below a directory."""
+    with closing(_listing(path)) as listing:
+        # Most directories begin with a file of an item, which is found in half the time of a scan.
+        first = next(listing, None)
+        if first is not None and layout.is_item(first.name) and _is_file(first):
+            return True
     with closing(items_below(path, (), layout)) as below:
         return next(below, None) is not None
 
