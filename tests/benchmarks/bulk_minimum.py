@@ -7,11 +7,11 @@ import os
 import pickle
 from typing import Any
 
-from tests.benchmarks.bulk_values import JSON_KINDS, json_values, zeros
+from tests.benchmarks.bulk_values import JSON_KINDS, JsonRows, json_values, zeros
 from tests.benchmarks.rows import SMALL
 
 
-class MinimumBulk:
+class MinimumBulk(JsonRows):
     """The system calls that the work needs, in plain Python, as one would write it for one case.
 
     A batch is written to temporary files, flushed at once, and renamed.
@@ -92,24 +92,6 @@ class MinimumBulk:
 
     def _set_json(self, kind: str) -> None:
         self._replace(f"{self.directory}/large/{kind}.json", self._dumps(self.values[kind]))
-
-    def get_text(self, _: str) -> None:
-        self._get_json("text")
-
-    def set_text(self, _: str) -> None:
-        self._set_json("text")
-
-    def get_floats(self, _: str) -> None:
-        self._get_json("floats")
-
-    def set_floats(self, _: str) -> None:
-        self._set_json("floats")
-
-    def get_records(self, _: str) -> None:
-        self._get_json("records")
-
-    def set_records(self, _: str) -> None:
-        self._set_json("records")
 
     def get_zeros(self, _: str) -> Any:
         return pickle.loads(_read(f"{self.directory}/large/zeros.pkl"))

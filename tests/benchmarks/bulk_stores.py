@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.benchmarks.bulk_values import JSON_KINDS, json_values, zeros
+from tests.benchmarks.bulk_values import JSON_KINDS, JsonRows, json_values, zeros
 from tests.benchmarks.rows import OPERATIONS, SMALL
 
 THREADS = 4
@@ -16,7 +16,7 @@ THREADS = 4
 FEWER = 20
 
 
-class FileBulk:
+class FileBulk(JsonRows):
     """A `FileDirDict`, the published one.
 
     Args:
@@ -107,24 +107,6 @@ class FileBulk:
     def _set_json(self, kind: str) -> None:
         with self._unflushed():
             self.json[kind] = self.values[kind]
-
-    def get_text(self, _: str) -> None:
-        self._get_json("text")
-
-    def set_text(self, _: str) -> None:
-        self._set_json("text")
-
-    def get_floats(self, _: str) -> None:
-        self._get_json("floats")
-
-    def set_floats(self, _: str) -> None:
-        self._set_json("floats")
-
-    def get_records(self, _: str) -> None:
-        self._get_json("records")
-
-    def set_records(self, _: str) -> None:
-        self._set_json("records")
 
     def get_zeros(self, _: str) -> None:
         self.large["zeros"]

@@ -1,8 +1,9 @@
-"""Large values for the benchmarks, the same in every process."""
+"""Large values for the benchmarks, the same in every process, and the rows about JSON."""
 
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from typing import Any
 
 JSON_KINDS = ("text", "floats", "records")
@@ -28,3 +29,31 @@ def zeros() -> Any:
     import numpy as np
 
     return np.zeros(10_000_000 // 8)
+
+
+class JsonRows(ABC):
+    """The operations of the rows about JSON, by two methods that take the kind of the value."""
+
+    @abstractmethod
+    def _get_json(self, kind: str) -> None: ...
+
+    @abstractmethod
+    def _set_json(self, kind: str) -> None: ...
+
+    def get_text(self, _: str) -> None:
+        self._get_json("text")
+
+    def set_text(self, _: str) -> None:
+        self._set_json("text")
+
+    def get_floats(self, _: str) -> None:
+        self._get_json("floats")
+
+    def set_floats(self, _: str) -> None:
+        self._set_json("floats")
+
+    def get_records(self, _: str) -> None:
+        self._get_json("records")
+
+    def set_records(self, _: str) -> None:
+        self._set_json("records")

@@ -6,8 +6,6 @@ is the client. What is compared takes turns in every round; a ratio is the media
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -22,8 +20,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from persidict import BasicS3Dict, S3Dict
-from tests.benchmarks.keeping import keep, machine, today
 from tests.benchmarks.plots import bars
+from tests.benchmarks.scripts import conclude, options_of
 from tests.support.slow_s3 import SlowS3
 
 LATENCY = 0.02
@@ -272,25 +270,17 @@ def pools(
 
 def main() -> int:
     """Run all and say what missed its limit."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer items")
+    parser = options_of(__doc__, "fewer rounds, fewer items")
     parser.add_argument("--list", type=int, metavar="N", help="only list N objects")
-    parser.add_argument("--save", action="store_true", help="keep tables and plot in docs/")
     options = parser.parse_args()
     quick = options.quick
-    os.environ.update(AWS_ACCESS_KEY_ID="testing", AWS_SECRET_ACCESS_KEY="testing")
-    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
-    about = f"{today()}, {machine()}"
     server = SlowS3()
     try:
         with tempfile.TemporaryDirectory() as cache:
             bench = Bench(server, cache, 100 if quick else 300)
             if options.list:
                 text = listings(bench, options.list)
-                print(f"\n{text}")
-                if options.save:
-                    keep("bench-s3-listing", text.splitlines(), f"{about}; {text}")
-                return 0
+                return conclude("s3_bulk", text, [], options, "bench-s3-listing", text.splitlines())
             bulk, missed = many_items(bench, 1 if quick else 3)
             single, above = single_items(bench, 5 if quick else 15, 50 if quick else 200)
             sizes = [4, 8, 16] if quick else [4, 8, 16, 32]
@@ -298,18 +288,11 @@ def main() -> int:
             missed += above + below
     finally:
         server.stop()
+    shown = [(f"{size} workers", reached) for size, reached in figures.items()]
+    unit = "of (requests / pool size) * time of a request"
+    plot = bars("S3: part of the ideal throughput", unit, shown)
     text = f"{single}\n\n{bulk}\n\n{pooled}"
-    print(f"\n{about}\n\n{text}\n")
-    if options.save:
-        shown = [(f"{size} workers", reached) for size, reached in figures.items()]
-        plot = bars(
-            "S3: part of the ideal throughput",
-            "of (requests / pool size) * time of a request",
-            shown,
-        )
-        keep("bench-s3-overhead", figures, f"{about}\n\n{text}", plot)
-    print(f"s3_bulk: {'MISSED: ' + '; '.join(missed) if missed else 'all within their limits'}")
-    return 1 if missed and not quick else 0
+    return conclude("s3_bulk", text, missed, options, "bench-s3-overhead", figures, plot)
 
 
 if __name__ == "__main__":
