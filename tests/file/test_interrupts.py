@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 
 import pytest
 
@@ -257,3 +258,54 @@ def test_a_signal_handler_that_writes(make):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
     assert d["n"] >= 200
+
+
+class Twice(Interrupter):
+    """Calls the handler at two bytecodes of one operation."""
+
+    def __init__(self, at, gap, handler):
+        super().__init__(at, handler)
+        self._both = (at, at + gap)
+
+    def _pass(self, frame):
+        self.passed += 1
+        if self.passed in self._both:
+            self.where = frame.f_code.co_qualname
+            sys.settrace(None)
+            self._handler()
+            sys.settrace(self._enter)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="bytecodes are counted otherwise there")
+@pytest.mark.skipif(not hasattr(signal, "alarm"), reason="no alarm on this system")
+@pytest.mark.parametrize("name", ["transform", "set", "delete"])
+def test_a_second_handler_does_not_wait_for_the_lock_that_a_first_one_took_again(name, base):
+    """The first comes between the release of the lock and the note that it is released."""
+
+    def hangs(*_):
+        raise TimeoutError
+
+    act, counted = OUTER[name]
+    d = FileDirDict(base_dir=base, durable=False)
+    previous = signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(30)
+    try:
+        for at in range(1, 10**6):
+            d["n"], d["there"] = 0, 1
+            expected = counted
+
+            def handler():
+                nonlocal expected
+                with suppress(BackendError):  # the deletion is just happening
+                    increment(d)
+                    expected += 1
+
+            interrupter = Twice(at, 30, handler)
+            assert interrupter.run(lambda: act(d)) is None
+            assert d["n"] == expected
+            if not interrupter.where:
+                break
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+    assert at > 300

@@ -219,12 +219,14 @@ class Directory:
 
     def unlock(self) -> None:
         """Release the lock."""
-        held = self._held
+        held, lock = self._held, self._held.lock
         try:
-            if held.lock is not None:
-                release(held.lock)  # not by closing alone: a forked child may share the description
+            if lock is not None:
+                release(lock)  # not by closing alone: a forked child may share the description
         finally:
             held.lock = held.committing = None
+            if held.is_disturbed and lock is not None and sys.platform != "win32":
+                release(lock)  # a handler may have taken it again just before
             if held.outer is None:
                 holders.pop(get_ident(), None)
             else:
