@@ -213,8 +213,11 @@ def test_a_server(bucket, run, call, store):
     nowhere = f"s3://no-such-bucket/x?{endpoint}"
     for command in (["ls", nowhere], ["cp", "-n", "data", nowhere], ["watch", nowhere]):
         said = call(*command, check=3).err  # looking for a bucket does not make it
-        assert "check bucket_name" in said
+        assert "check its name" in said
+        assert "persidict put" in said
         assert said.count("\n") == 1
+    run("put", nowhere, "a", "1", check=0)  # as it says
+    assert run("ls", nowhere, check=0).out == "a\n"
 
 
 def test_a_server_that_is_not_there(run):

@@ -121,3 +121,44 @@ def test_a_region_of_its_own():
 
     location = boto3.client("s3").get_bucket_location(Bucket="in-frankfurt")
     assert location["LocationConstraint"] == "eu-central-1"
+
+
+NAMES_NOT_FOR_NEW_BUCKETS = [
+    "UPPER",
+    "ab",
+    "-ab",
+    "ab-",
+    ".ab",
+    "ab.",
+    "a..b",
+    "192.168.5.4",
+    "x" * 64,
+    "_abc",
+]
+
+
+@pytest.mark.parametrize("name", NAMES_NOT_FOR_NEW_BUCKETS)
+@pytest.mark.parametrize("cls", [BasicS3Dict, S3Dict])
+@moto.mock_aws
+def test_names_that_amazon_gives_to_no_new_bucket(cls, name, tmp_path):
+    place = {"base_dir": tmp_path} if cls is S3Dict else {}
+    with pytest.raises(ValueError, match=f"bucket_name must have 3 to 63 .*{name!r}"):
+        cls(name, **place)
+    with pytest.raises(BackendError, match="there is no such bucket"):
+        cls(name, create_bucket=False, **place)
+
+
+@pytest.mark.parametrize("name", ["abc", "my_bucket", "a.b-c", "1-2", "192.168.5.4a", "x" * 63])
+@moto.mock_aws
+def test_names_of_new_buckets(name):
+    assert not BasicS3Dict(name)
+
+
+@moto.mock_aws
+def test_an_older_bucket_may_have_another_name():
+    import boto3
+
+    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="OldBucket_1")
+    d = BasicS3Dict("OldBucket_1")
+    d["a"] = 1
+    assert dict(BasicS3Dict("OldBucket_1", create_bucket=False)) == {("a",): 1}

@@ -109,6 +109,23 @@ def test_a_bucket_is_made_only_where_it_may_be(cls, moto_place, tmp_path):
     assert not open_store(describe(d)).create_bucket
 
 
+@pytest.mark.parametrize("name", ["a b", "ä", "a\n", "a*", "x" * 256, "a?b", "a\\b", "", "a/b"])
+def test_names_that_are_sent_to_no_server(moto_place, name):
+    with pytest.raises(ValueError, match="bucket_name must"):
+        BasicS3Dict(**{**moto_place, "bucket_name": name})
+
+
+def test_other_servers_have_rules_of_their_own(moto_place):
+    for name in ("UPPER", "under_score", "dots..in.it"):
+        assert not BasicS3Dict(**{**moto_place, "bucket_name": name})
+
+
+def test_an_access_point_is_no_address(moto_place):
+    arn = "arn:aws:s3:us-east-1:123456789012:accesspoint/mine"
+    with pytest.raises(BackendError, match=r"can't use the bucket s3://arn:"):
+        BasicS3Dict(**{**moto_place, "bucket_name": arn})
+
+
 def test_listings_tell_sizes(make):
     d = make(serialization_format="txt", base_class_for_values=str)
     d["x"] = "äöü"

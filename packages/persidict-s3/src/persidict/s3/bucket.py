@@ -14,6 +14,7 @@ from persidict.s3.capabilities import forget_endpoint, note_server
 from persidict.s3.connection import Connection
 from persidict.s3.errors import S3_ERRORS, code_of, status_of
 from persidict.s3.objects import ObjectStore
+from persidict.s3.parameters import validate_new_bucket_name
 
 _Result = TypeVar("_Result")
 
@@ -103,6 +104,8 @@ class Bucket:
 
 
 def _create(client: Any, name: str, *, is_aws: bool) -> None:
+    if is_aws:
+        validate_new_bucket_name(name)
     region = client.meta.region_name
     settings: dict[str, Any] = {}
     # us-east-1 is the one region that must not be named; other servers rarely have several.

@@ -29,8 +29,8 @@ S3_ERRORS = (BotoCoreError, ClientError, OddAnswer, Uncertain)
 _REGION = "the bucket is in another region: pass region=..."
 _SERVICE = "the server is at fault or overloaded: try again later"
 _ADVICE = {
-    "NoSuchBucket": "there is no such bucket: check bucket_name, or let create_bucket=True create "
-    "it",
+    "NoSuchBucket": "there is no such bucket: check its name; create_bucket=True creates it, and "
+    "so do commands that write, such as persidict put",
     "InvalidAccessKeyId": "the server doesn't know this access key: check the credentials",
     "SignatureDoesNotMatch": "the server refused the secret key: check the credentials",
     "InvalidToken": "the session token is not valid: renew the credentials",
@@ -40,7 +40,8 @@ _ADVICE = {
     "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": "pass the region of the endpoint as region=...",
-    "InvalidBucketName": "choose another bucket_name, S3 allows no such name",
+    "InvalidBucketName": "choose another bucket_name: S3 allows 3 to 63 lowercase letters, digits, "
+    "dots and hyphens",
     "KeyTooLongError": "the object's name, prefix included, is longer than S3 allows (1024 bytes)",
     "EntityTooLarge": "the value is larger than the server accepts: store it in parts",
     "RequestTimeout": "the upload was too slow for the server: check the network and try again",

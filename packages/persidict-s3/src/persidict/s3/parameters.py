@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,20 +12,45 @@ from persidict.core.redaction import shown
 
 # Each may hold a connection; a larger number is a mistake that would cost memory without end.
 _MAX_WORKERS = 1000
+_is_sent = re.compile(r"[A-Za-z0-9._-]{1,255}", re.ASCII).fullmatch
+_is_new_name = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", re.ASCII).fullmatch
+_is_ip_address = re.compile(r"(?:[0-9]+\.){3}[0-9]+", re.ASCII).fullmatch
 
 
 def validate_bucket_name(name: object) -> str:
-    """Return the name of a bucket."""
+    """Return the name of a bucket, or the ARN of an access point.
+
+    It refuses what botocore sends to no server. Servers have rules of their own beyond.
+    """
     if not isinstance(name, str):
         raise TypeError(f"bucket_name must be a string, got {type(name).__name__}")
     is_address = "@" in name or (":" in name and not name.startswith("arn:"))
-    if not name or "/" in name or is_address:
+    if not name or is_address or ("/" in name and not name.startswith("arn:")):
         given = "an address" if is_address else shown(name)
         raise ValueError(
             f"bucket_name must be the name of a bucket, got {given} "
             "(what goes before the keys is root_prefix)"
         )
+    if _is_sent(name) is None and not name.startswith("arn:"):
+        raise ValueError(
+            f"bucket_name must have 1 to 255 letters, digits, dots, hyphens and underscores, all "
+            f"of them ASCII, got {shown(name)}"
+        )
     return name
+
+
+def validate_new_bucket_name(name: str) -> None:
+    """Raise ``ValueError`` if Amazon creates no bucket of this name.
+
+    An older bucket may have such a name. Underscores are left to the server: moto, which stands in
+    for Amazon in tests, takes them, and the default name has one.
+    """
+    if _is_new_name(name) is None or ".." in name or _is_ip_address(name) is not None:
+        raise ValueError(
+            "there is no such bucket, and Amazon creates none of this name: bucket_name must have "
+            "3 to 63 lowercase letters, digits, dots and hyphens, begin and end with a letter or "
+            f"digit, have no two dots in a row, and be no IP address, got {shown(name)}"
+        )
 
 
 def validate_max_workers(number: object) -> int:

@@ -56,7 +56,7 @@ def open_named(options: Namespace, name: str = "store", *, create: bool = True) 
     texts = _texts(options, name)
     digest_len: int | None = None
     if chosen is None or (is_directory(options, name) and "digest_len" not in texts):
-        layouts = find_layouts(options, name)
+        layouts = find_layouts(options, name, create=create)
         formats = list(dict.fromkeys(layout.serialization_format for layout in layouts))
         if chosen is None and len(formats) > 1:
             raise ValueError(
@@ -89,14 +89,20 @@ def is_directory(options: Namespace, name: str = "store") -> bool:
     return _address(options, name).store == "FileDirDict"
 
 
-def find_layouts(options: Namespace, name: str = "store") -> list[Layout]:
-    """Return the formats and digest lengths of the items in a store's place."""
+def find_layouts(options: Namespace, name: str = "store", *, create: bool = False) -> list[Layout]:
+    """Return the formats and digest lengths of the items in a store's place.
+
+    Args:
+        options: The parsed options.
+        name: The argument that names the store.
+        create: Whether to create a missing bucket.
+    """
     directory = _address(options, name).place.get("base_dir")
     if directory is not None and not os.path.isdir(directory):
         return []
     given = _texts(options, name).get("digest_len")
     layouts = layouts_present(
-        lambda other: _open(options, name, other, create=False, only_keys=True),
+        lambda other: _open(options, name, other, create=create, only_keys=True),
         is_directory=directory is not None,
     )
     return [layout for layout in layouts if given is None or str(layout.digest_len) == given]
