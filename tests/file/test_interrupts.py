@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,6 +85,8 @@ def test_the_search_notices(wrong, make, base):
         ("rmdir", lambda d: d.discard(("p", "q"))),
         pytest.param("unlink", lambda d: d.clear(), id="clear"),
         ("scandir", list),
+        pytest.param("open", lambda d: list(d.items()), id="open for items"),
+        pytest.param("read", lambda d: list(d.get_many(["a"])), id="read for many"),
     ],
 )
 def test_what_a_handler_raises_is_not_taken_for_an_answer_of_the_system(
@@ -127,6 +130,27 @@ def test_a_forked_child_keeps_its_files_after_an_interrupt(make):
 
 
 # Handlers that use the store
+
+
+@pytest.mark.parametrize(
+    "act",
+    [list, len, lambda d: list(d.items()), lambda d: d.clear(), lambda d: d.subdicts()],
+    ids=["keys", "len", "items", "clear", "subdicts"],
+)
+def test_what_a_handler_raises_while_a_listing_is_sorted(act, make, monkeypatch):
+    d = make()
+    d["a"] = d["p", "q"] = 1
+    error = TimeoutError("too slow")
+
+    def interrupted(_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "DirEntry", SimpleNamespace(is_file=interrupted))
+        with pytest.raises(TimeoutError) as caught:
+            act(d)
+    assert caught.value is error
+    assert len(d) == 2
 
 
 def increment(d):

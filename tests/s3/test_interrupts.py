@@ -2,6 +2,7 @@
 
 import _thread
 import os
+import signal
 import threading
 import time
 
@@ -73,6 +74,76 @@ def test_an_interrupt_during_a_request(d, moto, name):
     assert d.setdefault("inserted", 3) == 3
     d.clear()
     assert not d
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no such signals here")
+@pytest.mark.parametrize("error", [TimeoutError("too slow"), ValueError("mine")], ids=repr)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_a_handler_raises_during_a_request(d, moto, name, error):
+    """botocore would take it for an error of the connection, and send the request again."""
+    method, act = OPERATIONS[name]
+    main, begun = threading.get_ident(), []
+
+    def gate(environ):
+        if environ["REQUEST_METHOD"] == method and not begun:
+            begun.append(1)
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    def handler(_signal, _frame):
+        raise error
+
+    previous = signal.signal(signal.SIGUSR1, handler)
+    moto.gate = gate
+    try:
+        with pytest.raises(type(error)) as caught:
+            act_and_wait(act, d)
+    finally:
+        moto.gate = None
+        signal.signal(signal.SIGUSR1, previous)
+    assert caught.value is error
+    d["next"] = 1
+    assert d["next"] == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no such signals here")
+def test_what_a_handler_raises_while_a_body_comes(d, moto_place):
+    """A body is asked for again if it breaks off, but not if the program gives up."""
+    from persidict.s3 import boto_objects
+
+    error = TimeoutError("too slow")
+    asked = []
+
+    class Body:
+        def read(self):
+            asked.append(1)
+            try:
+                _interrupted(error)
+            except TimeoutError as caught:
+                raise boto_objects.BotoCoreError from caught
+
+        def close(self):
+            pass
+
+    client = BasicS3Dict(**moto_place)._connection.client()
+    original = client.get_object
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "get_object", lambda **more: {**original(**more), "Body": Body()})
+        other = BasicS3Dict(**moto_place, client=client)
+        with pytest.raises(TimeoutError) as caught:
+            other["a"]
+    assert caught.value is error
+    assert asked == [1]
+
+
+def _interrupted(error):
+    def handler(_signal, _frame):
+        raise error
+
+    previous = signal.signal(signal.SIGUSR1, handler)
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors by /proc")

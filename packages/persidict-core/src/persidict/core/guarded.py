@@ -194,6 +194,7 @@ def set_default(store: Backend[ValueType], key: NonEmptySafeStrTuple, default: A
             except ETagMismatch:
                 pass
             except (TypeError, ValueError) as error:
+                raise_if_from_handler(error)
                 refusal = error  # raised only if there is no item
             else:
                 return default  # type: ignore[no-any-return]  # just validated

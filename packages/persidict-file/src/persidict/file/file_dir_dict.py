@@ -31,7 +31,7 @@ from persidict.file.paths import Layout
 from persidict.file.pending_file import look_first, write
 from persidict.file.read import is_absent, read_version
 from persidict.file.stats import EntryStat, FileStat
-from persidict.file.system_errors import MAX_SHOWN, backend_error, is_gone
+from persidict.file.system_errors import MAX_SHOWN, backend_error, is_gone, raise_foreign
 
 if TYPE_CHECKING:
     from persidict.core._codecs.signing import SigningKey
@@ -174,7 +174,8 @@ class FileDirDict(BlobDict[ValueType]):
             path = listed.path if isinstance(listed, EntryStat) else self._where(key)
             try:
                 data, found = read_version(path, None, self._takes_maps)
-            except OSError:
+            except OSError as error:
+                raise_foreign(error)
                 try:
                     data, found = self._get(key, None)  # says what is wrong
                 except KeyError:

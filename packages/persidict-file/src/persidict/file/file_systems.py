@@ -13,6 +13,7 @@ import sys
 from functools import cache, partial
 from typing import NamedTuple
 
+from persidict.core.errors import raise_if_from_handler
 from persidict.file.held import Held, holding
 
 _MOUNTS = "/proc/self/mountinfo"
@@ -84,7 +85,8 @@ def file_system_of(path: str) -> FileSystem:
             kind = _type_on_macos(path)
         elif sys.platform == "win32":
             kind = _type_on_windows(path)
-    except (OSError, ImportError, AttributeError):
+    except (OSError, ImportError, AttributeError) as error:
+        raise_if_from_handler(error)
         return LOCAL  # no /proc, no ctypes
     return described(kind, options)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from persidict.core.key_components import is_component
 from persidict.core.other_layouts import with_format
 from persidict.file.paths import MAX_DIGEST_LEN, Layout
+from persidict.file.system_errors import raise_foreign
 
 # Entries to look at: enough to find an item of any kind, and few enough to take a millisecond.
 _MAX_ENTRIES = 1000
@@ -83,7 +84,8 @@ def _file_names(root: str) -> Iterator[str]:
     while directories:
         try:
             entries = os.scandir(directories.pop())
-        except OSError:
+        except OSError as error:
+            raise_foreign(error)
             continue  # gone, or closed to us: this is only about a hint
         with entries:
             for entry in entries:

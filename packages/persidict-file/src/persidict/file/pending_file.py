@@ -9,7 +9,6 @@ import stat
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 
 from persidict.core.backend import ETagMismatch, Expected
 from persidict.core.flags import ANY_ETAG, ITEM_NOT_AVAILABLE
@@ -120,8 +119,10 @@ class PendingFile:
 
     def look_again(self, directory: Directory, name: str) -> None:
         """Take the stat that the file has under its name, which a server may have changed."""
-        with suppress(OSError):  # it is written all the same
+        try:
             self.info = directory.stat_file(name) or self.info
+        except OSError as error:  # it is written all the same
+            raise_foreign(error)
 
     def _stamp(self, moment_ns: int) -> None:
         """Set the modification time, and flush it with the content."""

@@ -72,7 +72,8 @@ def is_absent(path: str, error: OSError) -> bool:
         return False
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
+    except OSError as found:
+        raise_foreign(found)
         return False
 
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from persidict.file.paths import Layout
+from persidict.file.system_errors import raise_foreign
 
 # Entries looked at together: looking for any item must not cost a long list.
 _FIRST_BATCH = 4
@@ -131,7 +132,8 @@ def _sorted(
     """Return the files, and the directories (not the symlinks to one)."""
     try:
         files = list(filter(os.DirEntry.is_file, entries))
-    except OSError:
+    except OSError as error:
+        raise_foreign(error)
         files = [entry for entry in entries if _is_file(entry)]
     if len(files) == len(entries):
         return files, []
@@ -141,7 +143,8 @@ def _sorted(
 def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
-    except OSError:
+    except OSError as error:
+        raise_foreign(error)
         if entry.is_symlink():
             return False  # to itself, or to where we may not look
         raise

@@ -113,7 +113,8 @@ def refuse_links(root: str, names: list[str]) -> None:
         path = os.path.join(path, name)
         try:
             info = os.lstat(path)
-        except OSError:
+        except OSError as error:
+            raise_foreign(error)
             return  # it is missing
         if stat.S_ISLNK(info.st_mode) or getattr(info, "st_reparse_tag", 0) == _JUNCTION:
             raise NotADirectoryError(errno.ENOTDIR, "a link is not followed", path)

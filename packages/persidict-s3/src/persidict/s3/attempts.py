@@ -13,6 +13,8 @@ from typing import Any
 
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
+from persidict.core.errors import raise_if_from_handler
+
 SILENT_ATTEMPTS = 2
 """Attempts at a server that never answers; each costs the whole time limit."""
 
@@ -61,6 +63,20 @@ def was_in_doubt() -> bool:
     return _state.in_doubt
 
 
+def raise_from_handler(error: BaseException | None) -> None:
+    """Raise the exception of a signal handler that botocore took for an error of the connection.
+
+    botocore catches every exception that arrives while it waits for the server, and sends the
+    request again.
+    """
+    chain = []
+    while error is not None:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    for one in reversed(chain):  # urllib3 gives the outer ones the same traceback
+        raise_if_from_handler(one)
+
+
 def observe(client: Any, on_unreachable: Callable[[], None]) -> None:
     """Watch all attempts of a client.
 
@@ -70,6 +86,7 @@ def observe(client: Any, on_unreachable: Callable[[], None]) -> None:
     """
 
     def note(**event: Any) -> None:
+        raise_from_handler(event.get("exception"))
         if isinstance(event.get("exception"), EndpointConnectionError):
             on_unreachable()
         _note_attempt(**event)

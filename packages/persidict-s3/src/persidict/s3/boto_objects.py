@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from persidict.core.log import debug
 from persidict.core.results import ETagValue
-from persidict.s3.attempts import never_repeated, was_in_doubt
+from persidict.s3.attempts import never_repeated, raise_from_handler, was_in_doubt
 from persidict.s3.connection import Connection
 from persidict.s3.errors import OddAnswer, is_missing_key, status_of
 from persidict.s3.listed_objects import objects_in
@@ -76,7 +76,8 @@ class BotoObjects(ObjectStore):
                     found = _found(answer)
                     # Not every server knows the condition.
                     return (None if found.etag == known else body.read()), found
-            except BotoCoreError:
+            except BotoCoreError as error:
+                raise_from_handler(error)
                 # botocore asks again for an answer, not for the rest of a body.
                 attempts += 1
                 if attempts == _BODY_ATTEMPTS:
@@ -175,6 +176,7 @@ class BotoObjects(ObjectStore):
                 Bucket=self._bucket, Prefix=directory, MaxKeys=limit, **extra
             )
         except ValueError as error:
+            raise_from_handler(error)
             raise OddAnswer(f"the listing of {directory!r} can't be parsed: {error}") from error
         objects = objects_in(answer)
         if objects is None:

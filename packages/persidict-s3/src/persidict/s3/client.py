@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.utils import determine_content_length, parse_timestamp
 
 from persidict.core._version import __version__
+from persidict.core.errors import raise_if_from_handler
 from persidict.s3.attempts import give_up_on_silence
 from persidict.s3.errors import OddAnswer
 from persidict.s3.listed_objects import read_quickly
@@ -102,7 +103,8 @@ def environment_digest() -> str:
     for name, default in _FILES:
         try:
             info = os.stat(os.path.expanduser(os.environ.get(name) or default))
-        except OSError:
+        except OSError as error:
+            raise_if_from_handler(error)
             parts.append(None)
         else:
             parts.append((info.st_mtime_ns, info.st_size, info.st_ino))

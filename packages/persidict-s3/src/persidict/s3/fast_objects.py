@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from persidict.core.errors import raise_if_from_handler
 from persidict.core.log import debug
 from persidict.core.results import ETagValue
 from persidict.s3.attempts import note_doubt, silent_before
@@ -101,6 +102,7 @@ class FastObjects(ObjectStore):
         try:
             result = obstore.get(store, name, options={"head": True})
         except Exception as error:  # boto3 decides
+            raise_if_from_handler(error)
             failure = _Failure.of(error)
             if failure.is_missing:
                 raise KeyError(name) from error
@@ -123,6 +125,7 @@ class FastObjects(ObjectStore):
             found = _found(result)
             data = None if found is None or found.etag == known else bytes(result.bytes())
         except Exception as error:  # boto3 decides
+            raise_if_from_handler(error)
             failure = _Failure.of(error)
             if failure.status == 304 and known is not None:
                 return None, Found(known, None, "", 0)
@@ -163,6 +166,7 @@ class FastObjects(ObjectStore):
                 store, name, data, mode=mode, attributes=attributes, use_multipart=False
             )
         except Exception as error:  # noqa: BLE001  # boto3 decides
+            raise_if_from_handler(error)
             failure = _Failure.of(error)
             _raise_for_put(error, failure, create=create, is_guarded=create or match is not None)
             if failure.status == 409:
