@@ -11,8 +11,11 @@ import math
 from itertools import chain
 from typing import Any
 
+from persidict.core.errors import raise_if_from_handler
+
 _ATOMS = frozenset({str, int, bool, type(None)})
 _CONTAINERS = frozenset({list, dict})
+_TEXT_AND_NUMBERS = frozenset({str, int, float})
 _JSON_TYPES = _ATOMS | _CONTAINERS | {float}
 # Shorter levels are not split into columns, which would cost more than it saves.
 _MIN_LEVEL = 256
@@ -25,7 +28,8 @@ def has_only_json_types(
     """Return whether a value consists of exactly the types that JSON has; subclasses don't count.
 
     Args:
-        value: A tree: it contains no cycles.
+        value: What a JSON parser has returned, or what orjson has written with the options
+            `OPT_PASSTHROUGH_…`: a tree that contains no cycles, and no subclasses but enums.
         float_bound: The absolute values of all floats must be less, which NaN never is. None: no
             bound.
         forbidden_keys: No key may start with one of these texts.
@@ -49,16 +53,19 @@ def has_only_json_types(
 
 def _columns(level: list[Any], width: int) -> list[list[Any]]:
     """Split the parts of similar records by field: often all parts of a field have one type."""
-    if 1 < width <= _MAX_COLUMNS:
+    if 1 < width <= _MAX_COLUMNS and len(set(map(type, level[:width]))) > 1:
         return [level[start::width] for start in range(width)]
     return [level]
 
 
 def _collect(column: list[Any], float_bound: float | None, containers: list[Any]) -> bool:
     """Append the lists and dicts in a column to `containers`; return False for a wrong part."""
+    is_long = len(column) >= _MIN_LEVEL
+    if is_long and _GC_LISTS_PARTS and _has_only_texts_or_numbers(column, float_bound):
+        return True
     kinds: Any = list(map(type, column))
-    is_uniform = len(kinds) >= _MIN_LEVEL and kinds == [kinds[0]] * len(kinds)  # faster than set()
-    kinds = {kinds[0]} if is_uniform else set(kinds)
+    is_one_kind = is_long and kinds.count(kinds[0]) == len(kinds)  # faster than set()
+    kinds = {kinds[0]} if is_one_kind else set(kinds)
     if kinds <= _ATOMS:
         return True
     if not kinds <= _JSON_TYPES:
@@ -73,6 +80,29 @@ def _collect(column: list[Any], float_bound: float | None, containers: list[Any]
     elif not kinds.isdisjoint(_CONTAINERS):
         containers += [part for part in column if type(part) in _CONTAINERS]
     return True
+
+
+def _has_only_texts_or_numbers(column: list[Any], float_bound: float | None) -> bool:
+    """Return True for texts alone, or numbers alone that are within the bound; False: unknown.
+
+    This takes less time than a look at each type. An enum refers to its class, and a container to
+    its parts. Texts and numbers refer to nothing, and the functions below refuse all else.
+    """
+    kind, parts = type(column[0]), tuple(column)
+    if kind not in _TEXT_AND_NUMBERS or gc.get_referents(*parts):
+        return False
+    try:
+        if kind is str:
+            # It looks at all texts unless one is empty. Joining them would copy them.
+            return not "".startswith(parts)
+        if float_bound is None:
+            return False
+        # No sum of floats is finite if one of them is not.
+        total = sum(parts) if float_bound == math.inf else math.hypot(*parts)
+    except TypeError as error:
+        raise_if_from_handler(error)
+        return False
+    return bool(abs(total) < float_bound)
 
 
 def _have_no_key(containers: list[Any], beginnings: tuple[str, ...]) -> bool:
@@ -90,10 +120,15 @@ def _parts(containers: list[Any]) -> list[Any]:
     return list(chain.from_iterable(parts))
 
 
-# CPython's garbage collector lists the parts of lists and dicts. This is no documented promise,
-# so test it once.
-_GC_LISTS_PARTS = sorted(map(str, gc.get_referents([1.5, True], {"a": "b"}))) == [
-    "1.5",
-    "True",
-    "b",
-]
+class _Probe(str):
+    __slots__ = ("attribute",)
+
+
+def _lists_parts() -> bool:
+    parts = gc.get_referents([1.5, True], {"a": "b"})
+    return sorted(map(str, parts)) == ["1.5", "True", "b"] and _Probe in gc.get_referents(_Probe())
+
+
+# CPython's garbage collector lists the parts of lists and dicts, and the class of an instance.
+# This is no documented promise, so test it once.
+_GC_LISTS_PARTS = _lists_parts()

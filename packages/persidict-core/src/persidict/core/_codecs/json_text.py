@@ -19,6 +19,14 @@ try:
     import orjson
 except ImportError:
     orjson = None
+else:
+    # It refuses what these name, so that it need not be looked for afterwards.
+    _OPTIONS = (
+        orjson.OPT_INDENT_2
+        | orjson.OPT_PASSTHROUGH_SUBCLASS
+        | orjson.OPT_PASSTHROUGH_DATACLASS
+        | orjson.OPT_PASSTHROUGH_DATETIME
+    )
 
 TAG_KEYS = ("py/", "json://")
 """jsonpickle obeys dict keys that start with one of these."""
@@ -70,8 +78,8 @@ def plain_text(value: Any) -> bytes | None:
             return None
         return data if strictly_equal(json.loads(data), value) and not has_tags(value) else None
     try:
-        data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    except TypeError as error:  # an integer beyond 64 bits, a lone surrogate, an object
+        data = orjson.dumps(value, option=_OPTIONS)
+    except TypeError as error:  # an integer beyond 64 bits, a lone surrogate, most objects
         raise_if_from_handler(error)
         return None
     tags = TAG_KEYS if b"/" in data else ()
