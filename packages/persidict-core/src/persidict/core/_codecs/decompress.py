@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from typing import Any
 
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
@@ -43,45 +40,6 @@ def decompress(frames: bytes, limit: int | None) -> bytes:
     if not is_complete:
         raise EOFError("the LZ4 frame is cut short")
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def validate_arrays(flat: Any, limit: int | None) -> None:
-    """Raise if the arrays in JSON, which jsonpickle compresses, exceed the limit in total.
-
-    jsonpickle decompresses every text under the key ``"values"``, so all of them count.
-    """
-    if limit is None:
-        return
-    total = 0
-    pending = [flat]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, list):
-            pending.extend(node)
-        elif isinstance(node, dict):
-            pending.extend(node.values())
-            values = node.get("values")
-            if isinstance(values, str):
-                total += _decompressed_size(values, limit - total)
-                if total > limit:
-                    raise too_much(limit)
-
-
-def _decompressed_size(text: str, limit: int) -> int:
-    """Return the decompressed size of a base64 text; stop counting just above the limit."""
-    try:
-        data = base64.b64decode(text)
-    except (binascii.Error, ValueError):
-        return 0
-    decompressor = zlib.decompressobj()
-    size = 0
-    while data and size <= limit:
-        try:
-            size += len(decompressor.decompress(data, min(_STEP, limit - size + 1)))
-        except zlib.error:
-            return 0  # not compressed, so it can't grow
-        data = decompressor.unconsumed_tail
-    return size
 
 
 def lz4_decoder() -> Any:

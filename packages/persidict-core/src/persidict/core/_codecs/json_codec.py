@@ -9,6 +9,7 @@ import json
 from typing import Any, NoReturn
 
 from persidict.core._codecs.equality import strictly_equal
+from persidict.core._codecs.json_levels import dicts_in
 from persidict.core._codecs.json_text import TAG_KEYS, has_tags, parse, plain_text
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
@@ -97,13 +98,8 @@ def _refuse_objects(value: Any) -> None:
 
 def _refuse_tags(flat: Any) -> NoReturn:
     """Raise and name the first tag in a parsed document that has one."""
-    pending = [flat]
-    while True:
-        node = pending.pop()
-        if type(node) is dict:
-            for key in node:
-                if key.startswith(TAG_KEYS):
-                    raise ValueError(f"it has the object tag {key!r:.50}{_REFUSED}")
-            pending.extend(node.values())
-        elif type(node) is list:
-            pending.extend(node)
+    for node in dicts_in(flat):
+        for key in node:
+            if key.startswith(TAG_KEYS):
+                raise ValueError(f"it has the object tag {key!r:.50}{_REFUSED}")
+    raise AssertionError("it has no tag")

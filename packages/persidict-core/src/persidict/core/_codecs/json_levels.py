@@ -1,13 +1,14 @@
-"""Check all parts of a large JSON value with few Python steps.
+"""Look at all parts of a JSON value; check those of a large one with few Python steps.
 
-A value is examined level by level: its parts, then their parts, and so on. Each level is one flat
-list, and the loops over it run in C. This takes a tenth of the time of a Python loop.
+For a check, a value is examined level by level: its parts, then their parts, and so on. Each level
+is one flat list, and the loops over it run in C. This takes a tenth of the time of a Python loop.
 """
 
 from __future__ import annotations
 
 import gc
 import math
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -49,6 +50,18 @@ def has_only_json_types(
             return False
         width = len(containers[0])
         level = _parts(containers)
+
+
+def dicts_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Return all dicts in parsed JSON, at every depth."""
+    pending = [value]
+    while pending:
+        node = pending.pop()
+        if type(node) is list:
+            pending.extend(node)
+        elif type(node) is dict:
+            pending.extend(node.values())
+            yield node
 
 
 def _columns(level: list[Any], width: int) -> list[list[Any]]:

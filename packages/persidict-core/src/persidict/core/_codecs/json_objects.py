@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import sys
+import zlib
 from collections.abc import Container
 from functools import partial
 from typing import Any, NoReturn
 
 from persidict.core._codecs.base import missing_package
-from persidict.core._codecs.decompress import validate_arrays
+from persidict.core._codecs.decompress import too_much
 from persidict.core._codecs.equality import strictly_equal
+from persidict.core._codecs.json_levels import dicts_in
 from persidict.core.errors import raise_if_from_handler
+
+_STEP = 1 << 20  # bytes that are decompressed at a time
 
 
 def flatten(value: Any, known: dict[int, bool] | None = None) -> Any:
@@ -33,7 +39,7 @@ def flatten(value: Any, known: dict[int, bool] | None = None) -> Any:
 
 def restore(flat: Any, limit: int | None) -> Any:
     """Return the value of parsed JSON with tags; compressed arrays may have `limit` bytes."""
-    validate_arrays(flat, limit)
+    _validate_arrays(flat, limit)
     packages = _packages(flat)
     if "pyarrow" in packages:
         raise ValueError("it has objects of pyarrow, which JSON can't restore safely")
@@ -44,6 +50,39 @@ def restore(flat: Any, limit: int | None) -> Any:
         return Unpickler(keys=True, on_missing="error").restore(flat)
     except jsonpickle.errors.ClassNotFoundError as error:  # a BaseException, but no Exception
         raise LookupError(str(error)) from error
+
+
+def _validate_arrays(flat: Any, limit: int | None) -> None:
+    """Raise if the arrays in JSON, which jsonpickle compresses, exceed the limit in total.
+
+    jsonpickle decompresses every text under the key ``"values"``, so all of them count.
+    """
+    if limit is None:
+        return
+    total = 0
+    for node in dicts_in(flat):
+        values = node.get("values")
+        if isinstance(values, str):
+            total += _decompressed_size(values, limit - total)
+            if total > limit:
+                raise too_much(limit)
+
+
+def _decompressed_size(text: str, limit: int) -> int:
+    """Return the decompressed size of a base64 text; stop counting just above the limit."""
+    try:
+        data = base64.b64decode(text)
+    except (binascii.Error, ValueError):
+        return 0
+    decompressor = zlib.decompressobj()
+    size = 0
+    while data and size <= limit:
+        try:
+            size += len(decompressor.decompress(data, min(_STEP, limit - size + 1)))
+        except zlib.error:
+            return 0  # not compressed, so it can't grow
+        data = decompressor.unconsumed_tail
+    return size
 
 
 def _is_storable(known: dict[int, bool], cause: BaseException) -> bool:
@@ -106,14 +145,5 @@ def _refuse_arrow(_: Any) -> NoReturn:
 
 def _packages(flat: Any) -> set[str]:
     """Return the packages of all classes that the tags in parsed JSON name."""
-    found: set[str] = set()
-    pending = [flat]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, list):
-            pending.extend(node)
-        elif isinstance(node, dict):
-            pending.extend(node.values())
-            for tag in ("py/object", "py/function", "py/type"):
-                found.add(str(node.get(tag)).partition(".")[0])
-    return found
+    tags = ("py/object", "py/function", "py/type")
+    return {str(node.get(tag)).partition(".")[0] for node in dicts_in(flat) for tag in tags}
