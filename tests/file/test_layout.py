@@ -158,6 +158,24 @@ def test_deleting_the_last_item_removes_its_directories(make, tree, base):
     assert base.is_dir()
 
 
+@pytest.mark.parametrize("digest_len", [0, 4])
+@pytest.mark.parametrize("name", ["a", "ab"])  # Python has one object only of a single letter
+@pytest.mark.parametrize("between", [(), ("b",), ("b", "c")])
+def test_directories_of_equal_names_are_all_removed(make, tree, name, between, digest_len):
+    d = make(digest_len=digest_len)
+    d[name, *between, name, "k"] = 1
+    d[name, *between, "k"] = 2
+    del d[name, *between, name, "k"]
+    names = [name, *between]
+    if digest_len:
+        names = [digested(name) for name in names]
+    assert [path for path in tree() if not path.endswith(".pkl")] == [
+        "/".join(names[:count]) for count in range(1, len(names) + 1)
+    ]
+    del d[name, *between, "k"]
+    assert tree() == []
+
+
 def test_base_dir_is_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     d = FileDirDict(base_dir="here", durable=False)

@@ -72,8 +72,8 @@ class Directory:
         opened = held.descriptors
         if maker is None:
             opened += map(os.open, (root,), _ROOT)
-            for name in names:
-                if name is not names[0]:  # the one above stays open, for `remove`
+            for depth, name in enumerate(names):
+                if depth:  # the one above stays open, for `remove`
                     any(map(os.close, map(opened.pop, (-2,))))  # see `Held.close_descriptors`
                 opened += map(partial(os.open, dir_fd=opened[-1]), (name,), _BELOW)
         else:
