@@ -6,6 +6,7 @@ import time
 import pytest
 
 from persidict import DELETE_CURRENT, ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, LocalDict
+from persidict.file.directory import Directory
 
 HOUR = 3600 * 10**9
 
@@ -69,6 +70,24 @@ def test_etags_differ_between_handles_while_the_clock_stands(make, clock):
             d["a"] = "same"
             etags.add(d.etag("a"))
     assert len(etags) == 150
+
+
+def test_a_write_that_waited_for_the_lock_keeps_no_old_version(make, base, monkeypatch):
+    d, other = make(), make()
+    d["a"] = other["b"] = 1
+    waits = []
+
+    def lock(directory, lock=Directory.lock):
+        if not waits:
+            waits.append(True)
+            other["a"] = 2  # after the waiting file got its time
+        lock(directory)
+
+    monkeypatch.setattr(Directory, "lock", lock)
+    d["a"] = 3
+    assert waits
+    assert d["a"] == other["a"] == 3
+    assert os.listdir(base / "+tmp") == []
 
 
 def test_the_clock_steps_back(make, clock):

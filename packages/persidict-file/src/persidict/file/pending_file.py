@@ -224,7 +224,7 @@ def _prepare_to_replace(
     """Make sure that no two versions of an item, past or future, have the same ETag."""
     if pending.info.st_mtime_ns <= current.st_mtime_ns:
         pending.newer_than(current.st_mtime_ns)
-    if may_return(current, pending.info.st_mtime_ns):
+    if may_return(current, time.time_ns()):
         folder.keep_replaced(directory, name)
 
 
