@@ -35,6 +35,7 @@ from persidict.file.system_errors import MAX_SHOWN, backend_error, is_gone, rais
 
 if TYPE_CHECKING:
     from persidict.core._codecs.signing import SigningKey
+    from persidict.file.scan import Found
 
 T = TypeVar("T")
 
@@ -283,9 +284,7 @@ class FileDirDict(BlobDict[ValueType]):
         except OSError as error:
             raise self._failure("list", None, error) from error
 
-    def _files(
-        self, prefix: SafeStrTuple
-    ) -> Iterator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]:
+    def _files(self, prefix: SafeStrTuple) -> Iterator[Found]:
         is_empty = True
         try:
             for found in self._many.below(self._directory(prefix), prefix):

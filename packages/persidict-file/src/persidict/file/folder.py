@@ -65,7 +65,7 @@ class Folder:
         from persidict.file.file_systems import file_system_of, warn_or_refuse
         from persidict.file.shared_directory import SharedDirectory
 
-        host()
+        host()  # may import, too
         self._file_system_of, self._warn_or_refuse = file_system_of, warn_or_refuse
         self._shared_type = SharedDirectory
         self.root, self.maker, self._strict = root, maker, strict

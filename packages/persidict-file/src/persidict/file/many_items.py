@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
 
 from persidict.core.flags import AnyETagFlag, ItemNotAvailableFlag
 from persidict.file.batches import Encoded, batches, write_batch
 from persidict.file.erase import erase_names, is_removed, remove_lock_file
 from persidict.file.folder import Folder
 from persidict.file.paths import Layout
-from persidict.file.scan import directories_below, first_components, items_below, names_of
-
-Listed: TypeAlias = Iterator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]
-"""What `items_below` yields: the components above some files, a start of names, the files."""
+from persidict.file.scan import Found, directories_below, first_components, items_below, names_of
 
 
 class ManyItems:
@@ -33,7 +29,7 @@ class ManyItems:
     def __init__(self, folder: Folder, layout: Layout, *, durable: bool) -> None:
         self._folder, self._layout, self._durable = folder, layout, durable
 
-    def below(self, path: str, prefix: tuple[str, ...]) -> Listed:
+    def below(self, path: str, prefix: tuple[str, ...]) -> Iterator[Found]:
         """List the items' files below a directory, which stands for a prefix of keys."""
         return items_below(path, prefix, self._layout)
 
@@ -59,7 +55,7 @@ class ManyItems:
             self._folder.prepare(expected)
             yield from write_batch(batch, expected, self._folder, stop=stop)
 
-    def clear(self, directories: list[str], found: Listed) -> None:
+    def clear(self, directories: list[str], found: Iterator[Found]) -> None:
         """Delete all files of a listing, then the directories of items that are empty.
 
         Args:

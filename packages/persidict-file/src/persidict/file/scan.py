@@ -7,10 +7,13 @@ import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from persidict.file.paths import Layout
 from persidict.file.system_errors import raise_foreign
+
+Found: TypeAlias = tuple[tuple[str, ...], str, list[os.DirEntry[str]]]
+"""The components above some files, the start of what their names end, and the files."""
 
 # Entries looked at together: looking for any item must not cost a long list.
 _FIRST_BATCH = 4
@@ -21,7 +24,7 @@ _NO_DIRECTORY = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 def items_below(
     path: str, components: tuple[str, ...], layout: Layout
-) -> Generator[tuple[tuple[str, ...], str, list[os.DirEntry[str]]], None, None]:
+) -> Generator[Found, None, None]:
     """Yield the items' files below a directory, some at a time: few at first, then many.
 
     Args:
@@ -30,7 +33,7 @@ def items_below(
         layout: Tells items from foreign files.
 
     Yields:
-        The components above some files, the start of what their names end, and the files.
+        See `Found`.
     """
     size = _FIRST_BATCH
     # Each with the directories of its last batch that are still to be listed.
@@ -95,9 +98,7 @@ def has_items(path: str, layout: Layout) -> bool:
         return next(below, None) is not None
 
 
-def names_of(
-    start: int, found: Iterable[tuple[tuple[str, ...], str, list[os.DirEntry[str]]]]
-) -> Iterator[tuple[list[str], list[str]]]:
+def names_of(start: int, found: Iterable[Found]) -> Iterator[tuple[list[str], list[str]]]:
     """Yield the directories and the names of files that `items_below` has found.
 
     Args:
