@@ -35,6 +35,13 @@ def test_an_exception_at_any_bytecode_comes_through_and_leaks_nothing(name, make
     assert outcome.interrupts > 2
 
 
+def test_an_exception_at_each_bytecode_after_a_write_was_refused_under_the_lock(make, base):
+    """The refusal is an exception as well: the cleanup that it begins is interrupted."""
+    outcome = interrupt_everywhere("insert if, taken", make, base=base, start=600)
+    assert outcome.problems == []
+    assert outcome.interrupts > 100
+
+
 # An exception in a callback of the garbage collector is one that Python itself ignores.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_exceptions_of_a_signal_handler_at_random_moments(make, base):

@@ -24,6 +24,7 @@ OPERATIONS: dict[str, Callable[[Any], Any]] = {
     "insert below": lambda d: d.__setitem__(("p", "q"), "new"),
     "replace": lambda d: d.__setitem__(A, "new"),
     "insert if": lambda d: d.setdefault_if(("new",), default_value="new", **ABSENT),
+    "insert if, taken": lambda d: d.setdefault_if(A, default_value="new", **ABSENT),
     "default": lambda d: d.setdefault(A, "new"),
     "transform": lambda d: d.transform_item(NESTED, transformer=lambda _: "new"),
     "update": lambda d: d.update({A: "new", ("p", "q"): "new", ("p", "r"): "new"}),

@@ -220,6 +220,8 @@ class Directory:
     def unlock(self) -> None:
         """Release the lock."""
         held, lock = self._held, self._held.lock
+        if lock not in held.descriptors:
+            lock = None  # closed, and so released, by a cleanup that was interrupted before this
         try:
             if lock is not None:
                 release(lock)  # not by closing alone: a forked child may share the description
