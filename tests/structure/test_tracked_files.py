@@ -33,6 +33,13 @@ def test_no_build_output_is_tracked(tracked):
     assert [path for path in tracked if path.endswith(built)] == []
 
 
+def test_no_empty_file_is_tracked(tracked):
+    """An empty file is what a program left behind, unless it marks a package or is test data."""
+    empty = [path for path in tracked if not (ROOT / path).stat().st_size]
+    meant = ("__init__.py", "py.typed", "empty_ulsi.txt")
+    assert [path for path in empty if not path.endswith(meant)] == []
+
+
 def test_each_static_file_is_used_by_a_page(tracked):
     static = [path for path in tracked if path.startswith("docs/_static/")]
     pages = [path for path in tracked if path.startswith("docs/") and path not in static]
