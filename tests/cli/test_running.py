@@ -221,6 +221,7 @@ def test_a_server(bucket, run, call, store):
 
 
 def test_a_server_that_is_not_there(run):
+    pytest.importorskip("boto3")
     found = run("ls", "s3://bucket/x?endpoint_url=http://127.0.0.1:9", check=3)
     assert found.err.count("\n") == 1
     assert "127.0.0.1:9" in found.err

@@ -125,7 +125,8 @@ def test_writing_while_others_clear_the_store(run_workers, make, tree):
 def test_iteration_takes_constant_memory_and_no_lock(make, base, monkeypatch):
     d = make(digest_len=0)
     base.mkdir()
-    for number in range(20_000):
+    count = 5_000 if sys.platform == "win32" else 20_000  # Wine creates each in linear time
+    for number in range(count):
         (base / f"{number:060d}.pkl").touch()
     if sys.platform != "win32":
         monkeypatch.setattr("fcntl.flock", None)
@@ -136,8 +137,8 @@ def test_iteration_takes_constant_memory_and_no_lock(make, base, monkeypatch):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert seen == 20_000
-    assert peak < 2_000_000, "names alone take as much"
+    assert seen == count
+    assert peak < 100 * count, "names alone take as much"
 
 
 def test_reading_while_others_delete(run_workers, make):

@@ -16,6 +16,7 @@ from persidict.file.name_check import NameCheck
 from persidict.file.paths import Layout
 
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="other calls there")
+OPENS = 0 if os.name == "nt" else 1  # calls of `os.open` per file
 COUNTED = ("open", "stat", "fstat", "read", "write", "fsync", "scandir", "unlink", "rename", "link")
 
 
@@ -39,7 +40,7 @@ def count(monkeypatch):
             for name in COUNTED:
                 patch.setattr(os, name, recording(name, getattr(os, name)))
             act()
-        return dict(calls)
+        return calls
 
     return counted
 
@@ -54,9 +55,10 @@ def filled(make):
 def test_a_value_is_read_once(make, count):
     d = make()
     d["a"] = 1
-    assert count(lambda: d["a"]) == {"open": 1, "fstat": 1, "read": 1}
+    once = Counter(open=OPENS, fstat=1, read=1)
+    assert count(lambda: d["a"]) == once
     d["large"] = os.urandom(1 << 20)
-    assert count(lambda: d["large"]) == {"open": 1, "fstat": 1, "read": 1}
+    assert count(lambda: d["large"]) == once
 
 
 @pytest.mark.parametrize(
@@ -108,12 +110,8 @@ def test_a_list_of_keys_opens_and_looks_up_no_file(filled, count, look):
 
 @pytest.mark.parametrize("gather", [dict, list, tuple])
 def test_items_are_opened_once_each(filled, count, gather):
-    assert count(lambda: gather(filled.items())) == {
-        "scandir": 1,
-        "open": 1200,
-        "fstat": 1200,
-        "read": 1200,
-    }
+    calls = Counter(scandir=1, open=1200 * OPENS, fstat=1200, read=1200)
+    assert count(lambda: gather(filled.items())) == calls
 
 
 def test_lists_of_nested_keys_open_each_directory_once(make, count):

@@ -96,6 +96,7 @@ def test_no_etag_comes_back_while_the_clock_stands(forks, make, monkeypatch):
 # Paths that are too long
 
 
+@POSIX_ONLY
 @pytest.mark.parametrize("key", [("x" * 200,) * 25, ("x",) * 1100, ("x" * 250,) * 16])
 def test_a_path_that_is_too_long_is_refused_by_the_write(key, make, leftovers):
     d = make()
@@ -239,6 +240,7 @@ def test_a_file_that_was_replaced_while_it_was_opened_is_read_again(make, monkey
         assert d["a"] == 1
 
 
+@POSIX_ONLY
 def test_messages_show_the_beginning_of_a_long_key(make, monkeypatch):
     d = make()
 
