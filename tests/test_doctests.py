@@ -22,6 +22,7 @@ NEEDS = {
     "persidict.core._codecs.json_errors": "jsonpickle",
     "persidict.core._codecs.json_frames": "pandas",
     "persidict.core._opening.open_store": "persidict.file",
+    "persidict.file.windows_calls": "msvcrt",
     "persidict.adapters._mapped_arrays": "joblib",
     "persidict.adapters.cachelib": "cachelib",
     "persidict.adapters.django": "django",

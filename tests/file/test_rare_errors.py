@@ -17,32 +17,99 @@ from persidict.file.windows import replace_shared, unlink_shared
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other calls")
 
 
-def test_a_file_that_somebody_has_open_for_a_moment(tmp_path, monkeypatch):
+def refusal(winerror):
+    """What Windows raises while somebody has a file open (32) or for want of rights (5)."""
+    error = PermissionError(errno.EACCES, "refused")
+    error.winerror = winerror
+    return error
+
+
+@pytest.fixture
+def versions(tmp_path):
+    """A new version of a file, the old one, and a free path."""
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_text("new")
     target.write_text("old")
-    replace = os.replace
-    refusals = iter([True, True])
+    return source, target, tmp_path / "aside"
 
-    def shared(*paths):
-        if next(refusals, False):
-            raise PermissionError
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """The time, which passes only while somebody sleeps."""
+    passed = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: passed[0])
+    monkeypatch.setattr("time.sleep", lambda pause: passed.__setitem__(0, passed[0] + pause))
+    return passed
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("winerror", [5, 32, 33])
+def test_a_file_that_somebody_has_open_for_a_moment(winerror, versions, seconds, monkeypatch):
+    source, target, aside = versions
+    refusals = iter([refusal(winerror)] * 2)
+
+    def shared(*paths, replace=os.replace):
+        for error in refusals:
+            raise error
         replace(*paths)
 
     monkeypatch.setattr(os, "replace", shared)
-    replace_shared(source, target)
+    replace_shared(source, target, aside)
     assert target.read_text() == "new"
+    assert not aside.exists()
+    assert seconds[0] < 0.01
 
 
-def test_a_file_that_somebody_keeps_open(tmp_path, monkeypatch):
-    def shared(*_paths):
-        raise PermissionError
+@POSIX_ONLY
+@pytest.mark.parametrize("winerror", [5, 32, 1224])
+def test_a_file_that_readers_keep_open(winerror, versions, seconds, monkeypatch):
+    """It is moved away, which Windows allows where it does not replace open files."""
+    source, target, aside = versions
+    error = refusal(winerror) if winerror != 1224 else OSError(errno.EINVAL, "mapped")
+    error.winerror = winerror
 
-    moments = iter(range(0, 1000, 6))  # seconds
-    monkeypatch.setattr(os, "replace", shared)
-    monkeypatch.setattr("time.monotonic", lambda: next(moments))
+    def refuse(*_paths):
+        raise error
+
+    monkeypatch.setattr(os, "replace", refuse)
+    replace_shared(source, target, aside)
+    assert target.read_text() == "new"
+    assert not aside.exists()
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize(("winerror", "wait"), [(5, 0.5), (32, 10), (2, 0)])
+def test_a_file_that_a_program_does_not_share(winerror, wait, versions, seconds, monkeypatch):
+    source, target, aside = versions
+
+    def refuse(*_paths):
+        raise refusal(winerror)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(PermissionError):
-        replace_shared(tmp_path / "source", tmp_path / "target")
+        replace_shared(source, target, aside)
+    assert wait <= seconds[0] <= 2 * wait + 0.1
+    assert target.read_text() == "old"
+
+
+@POSIX_ONLY
+def test_the_old_version_comes_back_if_the_new_one_can_not_be_moved(versions, seconds, monkeypatch):
+    source, target, aside = versions
+
+    def refuse(*_paths):
+        raise refusal(32)
+
+    def rename(old, new, original=os.rename):
+        if old == source:
+            refuse()
+        original(old, new)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(PermissionError):
+        replace_shared(source, target, aside)
+    assert target.read_text() == "old"
 
 
 @pytest.mark.parametrize("has_folder", [True, False])

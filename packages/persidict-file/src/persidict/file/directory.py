@@ -111,7 +111,7 @@ class Directory:
     def replace(self, source: str, name: str) -> None:
         """Move a file from a path to a name in here, over what has that name."""
         if self._fd is None:
-            windows.replace_shared(source, self._start + name)
+            windows.replace_shared(source, self._start + name, kept_path(self._root))
         else:
             os.rename(source, name, dst_dir_fd=self._fd)
 
@@ -279,16 +279,17 @@ class DirectoryMaker:
     def create(self, path: str) -> None:
         """Create a directory and its parents."""
         self.is_root_synced = not self.durable
-        parent = os.path.dirname(path)
-        if parent != path and not os.path.isdir(parent):
-            self.create(parent)
-        try:
-            os.mkdir(path, self.mode)
-        except FileExistsError as error:
-            raise_foreign(error)
-        else:
-            if os.stat(path).st_mode & self.mode != self.mode:
-                os.chmod(path, os.stat(path).st_mode & 0o7777 | self.mode)
+        missing = [path]  # not by recursion, for which there may be too many
+        while not os.path.isdir(parent := os.path.dirname(missing[-1])) and parent != missing[-1]:
+            missing.append(parent)
+        for each in reversed(missing):
+            try:
+                os.mkdir(each, self.mode)
+            except FileExistsError as error:
+                raise_foreign(error)
+            else:
+                if os.stat(each).st_mode & self.mode != self.mode:
+                    os.chmod(each, os.stat(each).st_mode & 0o7777 | self.mode)
 
     def open(self, held: Held, root: str, names: list[str]) -> None:
         """Open a directory below the root; create and flush its parents if need be."""

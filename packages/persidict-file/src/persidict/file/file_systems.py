@@ -18,6 +18,7 @@ from persidict.file.held import Held, holding
 
 _MOUNTS = "/proc/self/mountinfo"
 _REMOTE_ON_WINDOWS = "a network drive"
+_STEPS_ON_WINDOWS = "a drive on which open files are replaced in steps"
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -56,6 +57,7 @@ _KNOWN = {
     "smb3": FileSystem("SMB", _LATE, is_shared=True, passing=_REFUSED),
     "9p": FileSystem("9p", _ONE_MOUNT, passing=_ABSENT),
     "virtiofs": FileSystem("virtiofs", _ONE_MOUNT, passing=_ABSENT),
+    _STEPS_ON_WINDOWS: FileSystem(passing=_ABSENT),
 }
 _UNTRIED_TYPES = frozenset(
     (
@@ -174,12 +176,19 @@ def _type_on_macos(path: str) -> str:
 
 
 def _type_on_windows(path: str) -> str:
-    """Return whether Windows calls the drive of a path remote."""
-    import ctypes
+    """Return what is special about the drive of a path on Windows."""
+    if sys.platform == "win32":
+        import ctypes
 
-    drive = os.path.splitdrive(path)[0].removeprefix("\\\\?\\")
-    if drive.startswith(("UNC", "\\\\")):
-        return _REMOTE_ON_WINDOWS
-    remote = 4  # DRIVE_REMOTE
-    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]
-    return _REMOTE_ON_WINDOWS if kernel.GetDriveTypeW(f"{drive}\\") == remote else ""
+        from persidict.file.windows_calls import replaces_open_files
+
+        drive = os.path.splitdrive(path)[0].removeprefix("\\\\?\\")
+        remote = 4  # DRIVE_REMOTE
+        if (
+            drive.startswith(("UNC", "\\\\"))
+            or ctypes.WinDLL("kernel32").GetDriveTypeW(f"{drive}\\") == remote
+        ):
+            return _REMOTE_ON_WINDOWS
+        if not replaces_open_files(path):
+            return _STEPS_ON_WINDOWS
+    return ""

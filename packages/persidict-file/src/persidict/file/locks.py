@@ -22,10 +22,10 @@ from functools import partial
 
 from persidict.file.held import Held, holders
 from persidict.file.system_errors import raise_foreign
-from persidict.file.windows import open_patiently
+from persidict.file.windows import open_to_lock
 
 if sys.platform == "win32":
-    import msvcrt
+    from persidict.file import windows_calls
 else:
     import fcntl
 
@@ -68,7 +68,8 @@ def lock_inside(held: Held, start: str, *, locks_itself: bool) -> None:
             release(outer.directory)
         locked = outer.lock if locked is None else locked
     if locked is not None:  # that operation has the lock, or was waiting for it and has it now
-        _acquire(locked, deadline=None)
+        if sys.platform != "win32":
+            fcntl.flock(locked, fcntl.LOCK_EX)
         return
     deadline = time.monotonic() + _MAX_NESTED_WAIT
     if not (locks_itself and _is_directory_locked(held, deadline)):
@@ -84,15 +85,18 @@ def lock_file_in(held: Held, start: str, *, deadline: float | None) -> None:
         deadline: When to give up; None: never.
     """
     at = held.directory if isinstance(held.directory, int) else None
-    opener = open_patiently if sys.platform == "win32" else partial(os.open, dir_fd=at)
+    opener = open_to_lock if sys.platform == "win32" else partial(os.open, dir_fd=at)
     mode = os.stat(start or ".", dir_fd=at).st_mode & 0o666
     while held.lock is None:
         held.descriptors += map(opener, (start + LOCK_NAME,), (_LOCK_FILE,), (mode,))
-        held.lock = held.descriptors[-1]
-        widen(held.lock, mode)
-        _acquire(held.lock, deadline=deadline)
-        if not _has_name(held.lock, start + LOCK_NAME, at):  # deleted with its directory
-            release(held.lock)  # on Windows, closing may release it later
+        opened = held.descriptors[-1]
+        if sys.platform != "win32":  # there, a nested operation can't lock what has a lock already
+            held.lock = opened
+        widen(opened, mode)
+        _acquire(opened, deadline=deadline)
+        held.lock = opened
+        if not _has_name(opened, start + LOCK_NAME, at):  # deleted with its directory
+            release(opened)  # on Windows, closing may release it later
             held.lock = None
             held.close_descriptors(len(held.descriptors) - 1)
 
@@ -100,19 +104,17 @@ def lock_file_in(held: Held, start: str, *, deadline: float | None) -> None:
 def release(descriptor: int) -> None:
     """Release a lock of a file."""
     if sys.platform == "win32":
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        windows_calls.unlock(descriptor)
     else:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def try_lock(descriptor: int) -> bool:
     """Lock an open file if nobody else has it locked."""
+    if sys.platform == "win32":
+        return windows_calls.lock(descriptor, wait=False)
     try:
-        if sys.platform == "win32":
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError) as error:
         raise_foreign(error)
         return False
@@ -129,11 +131,14 @@ def widen(descriptor: int, mode: int) -> None:
 
 def _acquire(descriptor: int, *, deadline: float | None) -> None:
     """Lock an open file or directory, waiting for it."""
-    if sys.platform != "win32" and deadline is None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if deadline is None:
+        if sys.platform == "win32":
+            windows_calls.lock(descriptor, wait=True)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         return
     while not try_lock(descriptor):
-        if deadline is not None and time.monotonic() > deadline:
+        if time.monotonic() > deadline:
             raise OSError(errno.EDEADLK, "a signal handler or finalizer can't wait any longer")
         time.sleep(0.0005)
 

@@ -85,7 +85,7 @@ class PendingFile:
             self.close(held)
         now = time.time_ns()
         if now < above.st_mtime_ns:  # the clock stands, or was set back
-            now = now // 100_000 * 100_000 + int.from_bytes(os.urandom(4), "big") % 100_000
+            now += int.from_bytes(os.urandom(4), "big") % 100_000  # see `folder.may_return`
         self._stamp(now // 1000 * 1000 + 100 + next(_digits[0]) % 900)
         if self.info.st_mode & mode != mode:  # the umask has taken something away
             os.chmod(path, mode)

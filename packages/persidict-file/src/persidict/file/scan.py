@@ -9,6 +9,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, TypeAlias
 
+from persidict.file.locks import LOCK_NAME
 from persidict.file.paths import Layout
 from persidict.file.system_errors import raise_foreign
 
@@ -91,7 +92,7 @@ def has_items(path: str, layout: Layout) -> bool:
     """Tell whether there is any item below a directory."""
     with closing(_listing(path)) as listing:
         # Most directories begin with a file of an item, which is found in half the time of a scan.
-        first = next(listing, None)
+        first = next((entry for entry in listing if entry.name != LOCK_NAME), None)
         if first is not None and layout.is_item(first.name) and _is_file(first):
             return True
     with closing(items_below(path, (), layout)) as below:

@@ -17,28 +17,16 @@ from typing import TypeVar
 from persidict.file.system_errors import raise_foreign
 
 if sys.platform == "win32":
-    import ctypes
-    import msvcrt
-    from ctypes import wintypes
-
-    _create_file = ctypes.WinDLL("kernel32", use_last_error=True).CreateFileW
-    _create_file.restype = wintypes.HANDLE
-    _create_file.argtypes = [
-        *(wintypes.LPCWSTR, wintypes.DWORD, wintypes.DWORD, wintypes.LPVOID),
-        *(wintypes.DWORD, wintypes.DWORD, wintypes.HANDLE),
-    ]
-    _INVALID = wintypes.HANDLE(-1).value
+    from persidict.file import windows_calls
 
 T = TypeVar("T")
-_GENERIC_READ = 0x80000000
-_SHARE_ALL = 7  # reading, writing and deletion
-_OPEN_EXISTING = 3
 _ACCESS_DENIED = 5
-_SHARING_VIOLATION = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+# Seconds for which each of the system's errors can pass: ERROR_ACCESS_DENIED, which can also mean
+# that the user has no such right, ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
+_PATIENCE = {_ACCESS_DENIED: 0.5, 32: 10.0, 33: 10.0}
+_MAX_PAUSE = 0.02
+_USER_MAPPED_FILE = 1224
 _JUNCTION = 0xA0000003  # stat.IO_REPARSE_TAG_MOUNT_POINT, which only Windows has
-# Seconds. A refused look can also mean that the user may not read the file, which does not pass.
-_MAX_WAIT = 10.0
-_MAX_LOOK = 0.5
 
 
 def unparsed(path: str) -> str:
@@ -69,22 +57,37 @@ def open_shared(path: str, _flags: int) -> int:
         path: The file.
         _flags: Ignored; they are those of `os.open`.
     """
-    return _retry(lambda: _open_shared(path), _MAX_LOOK)
+    return _retry(lambda: _open_shared(path))
 
 
-def open_patiently(path: str, flags: int, mode: int = 0o777) -> int:
-    """Open a file as `os.open` does; somebody may be deleting it."""
-    return _retry(lambda: os.open(path, flags, mode), _MAX_WAIT)
+def open_to_lock(path: str, _flags: int, _mode: int) -> int:
+    """Open a file to lock it, or create it; somebody may be deleting it. See `open_shared`."""
+    return _retry(lambda: _open_to_lock(path))
 
 
-def replace_shared(source: str, target: str) -> None:
-    """Replace a file, which fails while somebody has it open for a moment."""
-    _retry(lambda: os.replace(source, target), _MAX_WAIT)
+def replace_shared(source: str, target: str, aside: str) -> None:
+    """Replace a file, even while readers have it open.
+
+    Windows can do it in one step on NTFS. Elsewhere, a file that stays open has to be moved away
+    first, and its name is free for a moment.
+
+    Args:
+        source: The new file.
+        target: The file to replace.
+        aside: A path in the temporary folder, to which the old file is moved then.
+    """
+    try:
+        _retry(lambda: _rename_over(source, target))
+    except OSError as error:
+        raise_foreign(error)
+        if getattr(error, "winerror", None) not in {*_PATIENCE, _USER_MAPPED_FILE}:
+            raise
+        _retry(lambda: _replace_in_steps(source, target, aside))
 
 
 def rename_shared(source: str, target: str) -> None:
     """Move a file that somebody may have open; on Windows, ``FileExistsError`` if it exists."""
-    _retry(lambda: os.rename(source, target), _MAX_WAIT)
+    _retry(lambda: os.rename(source, target))
 
 
 def unlink_shared(path: str, aside: str) -> None:
@@ -98,12 +101,9 @@ def unlink_shared(path: str, aside: str) -> None:
         rename_shared(path, aside)
     except FileNotFoundError as error:
         raise_foreign(error)  # otherwise there is no such folder, or no such file
-        _retry(lambda: os.unlink(path), _MAX_WAIT)
+        _retry(lambda: os.unlink(path))
         return
-    try:
-        os.unlink(aside)
-    except OSError as error:
-        raise_foreign(error)  # otherwise a later write deletes it
+    _delete(aside)
 
 
 def refuse_links(root: str, names: list[str]) -> None:
@@ -122,23 +122,55 @@ def refuse_links(root: str, names: list[str]) -> None:
 
 def _open_shared(path: str) -> int:
     if sys.platform == "win32":
-        handle = _create_file(path, _GENERIC_READ, _SHARE_ALL, None, _OPEN_EXISTING, 0, None)
-        if handle == _INVALID:
-            code = ctypes.get_last_error()
-            if code == _ACCESS_DENIED and os.path.isdir(path):
-                raise FileNotFoundError(errno.ENOENT, "no regular file", path)
-            raise OSError(None, ctypes.FormatError(code), path, code)
-        return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY)
+        try:
+            return windows_calls.open_to_read(path)
+        except PermissionError as error:
+            if error.winerror == _ACCESS_DENIED and os.path.isdir(path):
+                raise FileNotFoundError(errno.ENOENT, "no regular file", path) from None
+            raise
     raise NotImplementedError
 
 
-def _retry(action: Callable[[], T], seconds: float) -> T:
-    deadline = time.monotonic() + seconds
+def _open_to_lock(path: str) -> int:
+    if sys.platform == "win32":
+        return windows_calls.open_to_lock(path)
+    raise NotImplementedError
+
+
+def _rename_over(source: str, target: str) -> None:
+    if sys.platform == "win32":
+        windows_calls.rename_over(source, target)
+    else:
+        os.replace(source, target)
+
+
+def _replace_in_steps(source: str, target: str, aside: str) -> None:
+    os.rename(target, aside)
+    try:
+        os.rename(source, target)
+    except BaseException:
+        os.rename(aside, target)
+        raise
+    _delete(aside)
+
+
+def _delete(aside: str) -> None:
+    try:
+        os.unlink(aside)
+    except OSError as error:
+        raise_foreign(error)  # otherwise a later write deletes it
+
+
+def _retry(action: Callable[[], T]) -> T:
+    """Repeat an action while the system refuses it for a reason that may pass."""
+    start, pause = time.monotonic(), 0.001
     while True:
         try:
             return action()
         except PermissionError as error:
-            passes = getattr(error, "winerror", None) in _SHARING_VIOLATION
-            if time.monotonic() > deadline + (_MAX_WAIT - seconds if passes else 0):
+            raise_foreign(error)
+            patience = _PATIENCE.get(getattr(error, "winerror", 0), 0.0)
+            if time.monotonic() - start >= patience:
                 raise
-            time.sleep(0.001)
+        time.sleep(pause)
+        pause = min(2 * pause, _MAX_PAUSE)

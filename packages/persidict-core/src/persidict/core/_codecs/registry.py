@@ -43,8 +43,7 @@ def register_format(
         decode: Turns these bytes into the value again.
         memory_map: Pass a read-only memory map of the file to `decode`, as a ``memoryview``, where
             the store has files and the values are not signed; otherwise ``bytes``. The value may
-            keep a reference to it: replacing or deleting the item does not change it. (On Windows
-            the item can't be replaced while the map is open.)
+            keep a reference to it: replacing or deleting the item does not change it.
 
     Raises:
         TypeError: The name is not a string, or the functions can't be called.
