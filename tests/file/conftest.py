@@ -53,6 +53,23 @@ def slept(monkeypatch):
     return pauses
 
 
+@pytest.fixture
+def mount(tmp_path, monkeypatch):
+    """Describe mounts, the last of which holds the store."""
+
+    def describe(kind, options="rw", point=None, device=None, before=()):
+        number = os.stat(tmp_path).st_dev
+        device = device or f"{os.major(number)}:{os.minor(number)}"
+        lines = [f"20 1 {device} / / rw,relatime shared:1 - ext4 /dev/root rw", *before]
+        point = str(point or tmp_path).replace(" ", "\\040")
+        lines.append(f"30 20 {device} / {point} rw,relatime - {kind} source rw,{options}")
+        mounts = tmp_path / "mountinfo"
+        mounts.write_text("\n".join(lines) + "\n")
+        monkeypatch.setattr("persidict.file.file_systems._MOUNTS", str(mounts))
+
+    return describe
+
+
 def _is_temporary(path, base):
     if os.name == "nt" and path.name == "+lock":
         return False

@@ -33,7 +33,7 @@ if sys.platform != "win32":
     import fcntl
 
 BY_DESCRIPTOR = sys.platform != "win32"
-_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 # Nanoseconds; FAT counts in two seconds, most others in milliseconds.
 LONGEST_TICK = 2 * 10**9
 _MAX_SYNCED = 4096
@@ -53,6 +53,7 @@ class Directory:
     """
 
     locks_itself = BY_DESCRIPTOR  # otherwise, the lock is on a file in it
+    lock_deadline: float | None = None  # None: the system waits for the lock of a file
 
     def __init__(
         self, held: Held, root: str, names: list[str], maker: DirectoryMaker | None
@@ -127,7 +128,7 @@ class Directory:
         try:
             os.link(source, self._start + name, dst_dir_fd=self._fd)
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
         else:
             os.unlink(source)
@@ -145,7 +146,7 @@ class Directory:
         try:
             os.link(self._start + name, path, src_dir_fd=self._fd)
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
 
     def unlink(self, name: str) -> None:
@@ -199,8 +200,7 @@ class Directory:
         held, descriptor, thread = self._held, self._fd, get_ident()
         held.directory = self.path if descriptor is None else descriptor
         held.lock = descriptor
-        held.outer = holders.get(thread)
-        held.unlock = self.unlock
+        held.outer, held.unlock = holders.get(thread), self.unlock
         holders[thread] = held
         if held.outer is not None:
             held.lock = None
@@ -215,7 +215,7 @@ class Directory:
             else:
                 return
         held.lock = None
-        lock_file_in(held, self._start, deadline=None)
+        lock_file_in(held, self._start, deadline=self.lock_deadline)
 
     def unlock(self) -> None:
         """Release the lock."""

@@ -65,7 +65,8 @@ def erase_names(folder: Folder, names: Iterable[Neighbours], *, durable: bool) -
                 _is_erased_now(operation, directories, folder, error)
             except NotADirectoryError as error:
                 raise_foreign(error)  # likewise
-            remove_empty(folder, directories)
+            if not folder.is_smb:
+                remove_empty(folder, directories)
         if at_once:
             holding(partial(sync_file_system, path=folder.root))
 
@@ -145,6 +146,8 @@ def _erase_file(
     directory.unlock()
     if durable:
         directory.sync()
+    if folder.is_smb:
+        return
     if directories and BY_DESCRIPTOR and not folder.uses_lock_files:
         directories = directories[:-1] if directory.remove() else []
     held.close()

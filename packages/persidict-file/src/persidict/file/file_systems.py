@@ -31,12 +31,14 @@ class FileSystem(NamedTuple):
         is_shared: Whether locks on files, and looks that open what they look at, reach other
             machines, while locks on directories don't.
         passing: The errors that looking at an item can have while somebody replaces it.
+        is_smb: Whether it refuses for a moment what somebody has open; see `SmbDirectory`.
     """
 
     title: str = ""
     loss: str = ""
     is_shared: bool = False
     passing: frozenset[int] = frozenset()
+    is_smb: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -46,15 +48,15 @@ class FileSystem(NamedTuple):
 
 LOCAL = FileSystem()
 _ABSENT = frozenset({errno.ENOENT, errno.ESTALE})
-_REFUSED = _ABSENT | {errno.EACCES, errno.EINVAL, errno.EBUSY, errno.EAGAIN, errno.EMFILE}
+_REFUSED = _ABSENT | {errno.EACCES, errno.EINVAL, errno.EBUSY, errno.EAGAIN}
 _LATE = "a client can overlook what another has just changed"
 _ONE_MOUNT = "locks reach only those who use the same mount"
 _UNTRIED = "persidict was not tried on it"
 _KNOWN = {
     "nfs4": FileSystem("NFS 4", "", is_shared=True, passing=_ABSENT),
     "nfs": FileSystem("NFS before version 4", _LATE, is_shared=True, passing=_ABSENT),
-    "cifs": FileSystem("SMB", _LATE, is_shared=True, passing=_REFUSED),
-    "smb3": FileSystem("SMB", _LATE, is_shared=True, passing=_REFUSED),
+    "cifs": FileSystem("SMB", _LATE, is_shared=True, passing=_REFUSED, is_smb=True),
+    "smb3": FileSystem("SMB", _LATE, is_shared=True, passing=_REFUSED, is_smb=True),
     "9p": FileSystem("9p", _ONE_MOUNT, passing=_ABSENT),
     "virtiofs": FileSystem("virtiofs", _ONE_MOUNT, passing=_ABSENT),
     _STEPS_ON_WINDOWS: FileSystem(passing=_ABSENT),

@@ -57,6 +57,7 @@ class Folder:
         file_mode: Permission bits of new files.
         is_swept: Whether files that others left behind were deleted once.
         uses_lock_files: Whether directories can't be locked themselves; they may hold lock files.
+        is_smb: Whether what is open can't be replaced or removed, and a lock keeps readers out.
     """
 
     def __init__(self, root: str, maker: DirectoryMaker, *, strict: bool = False) -> None:
@@ -64,10 +65,11 @@ class Folder:
         # signal handler that interrupts the same import.
         from persidict.file.file_systems import file_system_of, warn_or_refuse
         from persidict.file.shared_directory import SharedDirectory
+        from persidict.file.smb_directory import SmbDirectory
 
         host()  # may import, too
         self._file_system_of, self._warn_or_refuse = file_system_of, warn_or_refuse
-        self._shared_type = SharedDirectory
+        self._shared_type, self._smb_type = SharedDirectory, SmbDirectory
         self.root, self.maker, self._strict = root, maker, strict
         self.directory_type: type[Directory] = Directory
         self.is_local = self.is_shared = False
@@ -75,7 +77,7 @@ class Folder:
         self.path = os.path.join(root, FOLDER_NAME)
         self.file_mode = maker.mode & 0o666
         self.is_swept = False
-        self.uses_lock_files = False
+        self.uses_lock_files = self.is_smb = False
         self._retired = 0
         self._max_retired = _MIN_RETIRED
 
@@ -86,7 +88,8 @@ class Folder:
             self.is_local = found.is_local
             self.is_shared = found.is_shared
             if found.is_shared:
-                self.directory_type = self._shared_type
+                self.directory_type = self._smb_type if found.is_smb else self._shared_type
+            self.is_smb = found.is_smb
         return self._file_system
 
     def prepare(self, expected: Expected) -> None:

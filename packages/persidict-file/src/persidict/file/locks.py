@@ -42,6 +42,8 @@ LOCK_NAME = "+lock"
 _LOCK_FILE = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # Seconds that an operation inside another one waits for the lock of another directory.
 _MAX_NESTED_WAIT = 0.2
+_FIRST_PAUSE = 0.0005
+_LONGEST_PAUSE = 0.01
 
 
 def lock_inside(held: Held, start: str, *, locks_itself: bool) -> None:
@@ -137,10 +139,12 @@ def _acquire(descriptor: int, *, deadline: float | None) -> None:
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         return
+    pause = _FIRST_PAUSE
     while not try_lock(descriptor):
         if time.monotonic() > deadline:
             raise OSError(errno.EDEADLK, "a signal handler or finalizer can't wait any longer")
-        time.sleep(0.0005)
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 def _is_directory_locked(held: Held, deadline: float) -> bool:

@@ -67,6 +67,7 @@ def _look_locked(look: Callable[[], T], names: list[str], folder: Folder, held: 
         directory = folder.directory_type(held, folder.root, names[:-1], None)
         if directory.was_locked():
             directory.lock()
+            directory.stat_file(names[-1])  # an SMB client also remembers that there was none
     except OSError as error:
         raise_foreign(error)  # otherwise there is no such directory, or it can't be locked
     return look()

@@ -160,6 +160,8 @@ def write(
     if not folder.is_swept:
         folder.sweep()
     pending = PendingFile(held, folder, pieces, synced=durable or folder.is_shared)
+    if folder.is_smb:
+        pending.close(held)
     kept = len(held.descriptors)
     for _ in range(MAX_REMOVALS):
         try:

@@ -19,7 +19,7 @@ from persidict.file.system_errors import raise_foreign
 
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 # Without O_NONBLOCK, opening a FIFO would wait for a writer.
-_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 _MAX_STALE = 10
 
 
@@ -39,11 +39,13 @@ class SharedDirectory(Directory):
 
     def lock(self) -> None:
         """Keep other threads, processes and machines out, and forget what may be outdated."""
+        kept = len(self._held.descriptors)
         try:
             super().lock()
             self._refresh()
             while not self._has_lock():  # somebody else has deleted the lock file
                 self.unlock()
+                self._held.close_descriptors(kept)
                 super().lock()
                 self._refresh()
         except OSError as error:
@@ -59,7 +61,7 @@ class SharedDirectory(Directory):
         """Open a file, so that the client asks the server, and return its stat."""
         for _ in range(_MAX_STALE):
             try:
-                info = self._opened(name, _FILE)
+                info = self._opened(name, FILE)
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.ELOOP):
                     return None

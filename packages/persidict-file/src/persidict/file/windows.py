@@ -10,10 +10,11 @@ import errno
 import os
 import stat
 import sys
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from persidict.file.kept import delete_kept
+from persidict.file.patience import MAX_WAIT, SHORT_WAIT, retry
 from persidict.file.system_errors import raise_foreign
 
 if sys.platform == "win32":
@@ -23,8 +24,7 @@ T = TypeVar("T")
 _ACCESS_DENIED = 5
 # Seconds for which each of the system's errors can pass: ERROR_ACCESS_DENIED, which can also mean
 # that the user has no such right, ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
-_PATIENCE = {_ACCESS_DENIED: 0.5, 32: 10.0, 33: 10.0}
-_MAX_PAUSE = 0.02
+_PATIENCE = {_ACCESS_DENIED: SHORT_WAIT, 32: MAX_WAIT, 33: MAX_WAIT}
 _USER_MAPPED_FILE = 1224
 _JUNCTION = 0xA0000003  # stat.IO_REPARSE_TAG_MOUNT_POINT, which only Windows has
 
@@ -103,7 +103,7 @@ def unlink_shared(path: str, aside: str) -> None:
         raise_foreign(error)  # otherwise there is no such folder, or no such file
         _retry(lambda: os.unlink(path))
         return
-    _delete(aside)
+    delete_kept(aside)
 
 
 def refuse_links(root: str, names: list[str]) -> None:
@@ -151,26 +151,15 @@ def _replace_in_steps(source: str, target: str, aside: str) -> None:
     except BaseException:
         os.rename(aside, target)
         raise
-    _delete(aside)
-
-
-def _delete(aside: str) -> None:
-    try:
-        os.unlink(aside)
-    except OSError as error:
-        raise_foreign(error)  # otherwise a later write deletes it
+    delete_kept(aside)
 
 
 def _retry(action: Callable[[], T]) -> T:
-    """Repeat an action while the system refuses it for a reason that may pass."""
-    start, pause = time.monotonic(), 0.001
-    while True:
-        try:
-            return action()
-        except PermissionError as error:
-            raise_foreign(error)
-            patience = _PATIENCE.get(getattr(error, "winerror", 0), 0.0)
-            if time.monotonic() - start >= patience:
-                raise
-        time.sleep(pause)
-        pause = min(2 * pause, _MAX_PAUSE)
+    return retry(action, _patience)
+
+
+def _patience(error: OSError) -> float:
+    if not isinstance(error, PermissionError):
+        return 0
+    raise_foreign(error)
+    return _PATIENCE.get(getattr(error, "winerror", 0), 0)
