@@ -24,6 +24,10 @@ _kernel.CloseHandle.argtypes = [wintypes.HANDLE]
 _kernel.SetFileInformationByHandle.argtypes = [
     *(wintypes.HANDLE, ctypes.c_int, wintypes.LPVOID, wintypes.DWORD)
 ]
+_kernel.GetVolumeInformationByHandleW.argtypes = [
+    *(wintypes.HANDLE, wintypes.LPWSTR, wintypes.DWORD, wintypes.LPDWORD, wintypes.LPDWORD),
+    *(wintypes.LPDWORD, wintypes.LPWSTR, wintypes.DWORD),
+]
 _kernel.LockFileEx.argtypes = [wintypes.HANDLE, *[wintypes.DWORD] * 4, wintypes.LPVOID]
 _kernel.UnlockFileEx.argtypes = [wintypes.HANDLE, *[wintypes.DWORD] * 3, wintypes.LPVOID]
 
@@ -32,6 +36,7 @@ _READ, _WRITE, _DELETE = 0x80000000, 0x40000000, 0x10000
 _SHARE_ALL, _SHARE_CONTENT = 7, 3  # the latter without deletion
 _OPEN_EXISTING, _OPEN_ALWAYS = 3, 4
 _OF_A_LINK = 0x200000  # FILE_FLAG_OPEN_REPARSE_POINT
+_DIRECTORY = 0x2000000  # FILE_FLAG_BACKUP_SEMANTICS
 _RENAME_INFO_EX = 22
 _REPLACE, _POSIX = 1, 2
 # What file systems and systems answer that don't know such renames: ERROR_INVALID_FUNCTION,
@@ -40,7 +45,6 @@ _UNKNOWN = {1, 50, 87}
 _EXCLUSIVE, _AT_ONCE = 2, 1
 _LOCKED = {33, 997}  # ERROR_LOCK_VIOLATION, ERROR_IO_PENDING
 _POSIX_RENAMES = 0x400  # FILE_SUPPORTS_POSIX_UNLINK_RENAME
-_MAX_PATH = 32768
 
 
 class _Overlapped(ctypes.Structure):
@@ -100,13 +104,13 @@ def unlock(descriptor: int) -> None:
 
 
 def replaces_open_files(path: str) -> bool:
-    """Tell whether the volume of an existing path lets a file be replaced while it is open."""
-    volume, flags = ctypes.create_unicode_buffer(_MAX_PATH), wintypes.DWORD()
-    return bool(
-        _kernel.GetVolumePathNameW(path, volume, _MAX_PATH)
-        and _kernel.GetVolumeInformationW(volume, *[None] * 4, ctypes.byref(flags), None, 0)
-        and flags.value & _POSIX_RENAMES
+    """Tell whether the volume of a directory lets a file be replaced while it is open."""
+    handle, flags = _open(path, 0, _SHARE_ALL, _OPEN_EXISTING, _DIRECTORY), wintypes.DWORD()
+    known = _kernel.GetVolumeInformationByHandleW(
+        handle, None, 0, None, None, ctypes.byref(flags), None, 0
     )
+    _kernel.CloseHandle(handle)
+    return bool(known and flags.value & _POSIX_RENAMES)
 
 
 def _open(path: str, access: int, share: int, disposition: int, flags: int) -> int:
