@@ -30,8 +30,8 @@ CONTENTS = {
 CONTENTS["persidict-adapters"] = {"persidict-core"}
 CONTENTS["persidict"] = CONTENTS["persidict-s3"] | {"persidict-s3"} | FAST
 
-# What a distribution's own tests can't do without, beyond the test-base group.
-ALONE_NEEDS = {"persidict-s3": ["moto[server]>=5.1.21"]}
+# The groups that a distribution's own tests can't do without, beyond test-base.
+ALONE_NEEDS = {"persidict-s3": ["moto"]}
 
 # What is tested without the GIL. orjson and lz4 have no wheels for such a Python.
 FREE_THREADED_TESTS = [f"tests/{name}" for name in ("core", "conformance", "file", "wrappers")]
@@ -159,7 +159,8 @@ def alone(session: nox.Session, dist: str) -> None:
         session.error(f"{dist} should bring {', '.join(sorted(missing))}")
     session.run(python, "-c", "from persidict import *", external=True)
 
-    needs = [*group("test-base"), *ALONE_NEEDS.get(dist, [])]
+    needed = ["test-base", *ALONE_NEEDS.get(dist, [])]
+    needs = [requirement for name in needed for requirement in group(name)]
     session.run(*pip, "install", "--quiet", *needs)
     # The tests that are about this part. What the whole brings as a whole is what `together` tests.
     own = part(dist)
