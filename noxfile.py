@@ -79,8 +79,12 @@ def parts() -> list[str]:
 
 def install_editable(session: nox.Session, *requirements: str) -> None:
     """Install all distributions from their sources, and what else is asked for."""
+    # What builds them is installed once, instead of into six environments, one per distribution.
+    session.install(*group("editable"))
     sources = [arg for name in CONTENTS for arg in ("--editable", str(PACKAGES / name))]
-    session.install(*sources, *requirements)
+    session.install("--no-build-isolation", *sources)
+    if requirements:
+        session.install(*requirements)
 
 
 def say(session: nox.Session, what: str) -> None:
