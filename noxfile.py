@@ -378,6 +378,6 @@ def newer_pythons(session: nox.Session) -> None:
 @nox.session(name="s3-real")
 def s3_real(session: nox.Session) -> None:
     """Run the tests that need a real S3 server, against SeaweedFS."""
-    install_editable(session, *group("test"), *group("seaweedfs"))
+    install_editable(session, *group("s3-real"))
     pytest(session, "-q", "-m", "s3_real")
     say(session, "all tests passed on a real S3 server")
