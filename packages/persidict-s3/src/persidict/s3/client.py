@@ -6,6 +6,7 @@ import hashlib
 import os
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.loaders import Loader, create_loader
 from botocore.utils import determine_content_length, parse_timestamp
 
 from persidict.core._version import __version__
@@ -138,11 +140,22 @@ def _make(settings: Settings, *, elsewhere: bool) -> Made:
     # botocore reads every date with dateutil: most of the work for a page of a thousand objects.
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_date)
     session = boto3.session.Session(botocore_session=core)
+    # After boto3, which adds its directory to the search path of the loader that it finds.
+    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
     region = settings.region or session.region_name or "us-east-1"
     client = session.client(
         "s3", region_name=region, endpoint_url=settings.endpoint_url, config=config
     )
     return Made(client, None if settings.anonymous else session.get_credentials())
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """Return what loads botocore's descriptions of services, and keeps them for later clients.
+
+    They say nothing of accounts or servers. To parse them is most of the work for a new client.
+    """
+    return create_loader(data_path)
 
 
 def read_date(text: Any) -> datetime:
