@@ -11,6 +11,9 @@ import pytest
 from persidict import ITEM_NOT_AVAILABLE, LocalDict
 
 PROCESSES = 8
+NO_PATIENCE = pytest.mark.skipif(
+    sys.platform == "win32", reason="what they do instead fails while somebody has the file open"
+)
 KEYS = 200
 NAMES = [f"stays-{i}" for i in range(20)]
 
@@ -125,9 +128,11 @@ def test_writing_while_others_clear_the_store(run_workers, make, tree):
 def test_iteration_takes_constant_memory_and_no_lock(make, base, monkeypatch):
     d = make(digest_len=0)
     base.mkdir()
-    count = 5_000 if sys.platform == "win32" else 20_000  # Wine creates each in linear time
-    for number in range(count):
-        (base / f"{number:060d}.pkl").touch()
+    for number in range(20_000):
+        # Wine looks each new name up among all that are there.
+        parent = base / f"d{number % 50}" if sys.platform == "win32" else base
+        parent.mkdir(exist_ok=True)
+        (parent / f"{number:060d}.pkl").touch()
     if sys.platform != "win32":
         monkeypatch.setattr("fcntl.flock", None)
     assert next(iter(d))  # what is imported and cached at first
@@ -137,8 +142,8 @@ def test_iteration_takes_constant_memory_and_no_lock(make, base, monkeypatch):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert seen == count
-    assert peak < 100 * count, "names alone take as much"
+    assert seen == 20_000
+    assert peak < 2_000_000, "names alone take as much"
 
 
 def test_reading_while_others_delete(run_workers, make):
@@ -177,17 +182,20 @@ def test_readers_see_complete_values(run_workers, make):
     run_workers("overwrite", times=100)
 
 
+@NO_PATIENCE
 def test_the_checks_notice_lost_updates(run_workers, make):
     run_workers("increment", times=1, racy=True)
     assert make()["n"] < PROCESSES
 
 
+@NO_PATIENCE
 @pytest.mark.parametrize("job", ["insert_if", "insert", "append"])
 def test_the_checks_notice_two_winners(job, run_workers):
     reports = run_workers(job, times=1, racy=True, append_only=job == "append")
     assert not has_one_winner_each(reports, 1)
 
 
+@NO_PATIENCE
 def test_the_checks_notice_an_item_popped_twice(run_workers, make):
     make()[key_of(0)] = 0
     assert not has_one_winner_each(run_workers("pop", times=1, racy=True), 1)

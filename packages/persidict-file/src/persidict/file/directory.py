@@ -157,10 +157,7 @@ class Directory:
             os.unlink(name, dir_fd=self._fd)
 
     def unlinking(self, name: str, kept: str | None = None) -> Callable[[], None]:
-        """Return a function that deletes a file, or moves it to `kept`, in one built-in call.
-
-        On Windows, a deletion takes several.
-        """
+        """Return a function that deletes a file, or moves it to `kept`; one call on POSIX."""
         if self._fd is None:
             if kept is not None:
                 return partial(windows.rename_shared, self._start + name, kept)
@@ -171,8 +168,9 @@ class Directory:
 
     def remove_empty(self, name: str) -> bool:
         """Remove a directory in here, and tell whether it was there and empty."""
+        remove = windows.remove_shared if self._fd is None else partial(os.rmdir, dir_fd=self._fd)
         try:
-            os.rmdir(self._start + name, dir_fd=self._fd)
+            remove(self._start + name)
         except OSError as error:
             raise_foreign(error)
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 from persidict.file.locks import LOCK_NAME
 from persidict.file.paths import Layout
 from persidict.file.system_errors import raise_foreign
+from persidict.file.windows import list_shared
 
 Found: TypeAlias = tuple[tuple[str, ...], str, list[os.DirEntry[str]]]
 """The components above some files, the start of what their names end, and the files."""
@@ -154,7 +156,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 def _listing(path: str) -> Any:
     try:
-        return os.scandir(path)
+        return list_shared(path) if sys.platform == "win32" else os.scandir(path)
     except OSError as error:
         if error.errno == errno.ESTALE and os.path.isdir(path):  # looked up anew
             return os.scandir(path)

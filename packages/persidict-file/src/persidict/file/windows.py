@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from persidict.file.kept import delete_kept
@@ -104,6 +104,19 @@ def unlink_shared(path: str, aside: str) -> None:
         _retry(lambda: os.unlink(path))
         return
     delete_kept(aside)
+
+
+def list_shared(path: str) -> Iterator[os.DirEntry[str]]:
+    """List a directory as `os.scandir` does; somebody may be removing it."""
+    return _retry(lambda: os.scandir(path))
+
+
+def remove_shared(path: str) -> None:
+    """Remove an empty directory that somebody may be listing.
+
+    It can also be the current directory of a program, for which it is not worth waiting long.
+    """
+    retry(lambda: os.rmdir(path), lambda error: min(_patience(error), SHORT_WAIT))
 
 
 def refuse_links(root: str, names: list[str]) -> None:
