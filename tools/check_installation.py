@@ -17,9 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 VALUES = {"a": 1, ("b", "c"): [2.5, None], "text": "ä"}
-# They need pytest and hypothesis, are a program, or need packages of others.
+# They need pytest and hypothesis, are a program, need packages of others, or Windows.
 NOT_IMPORTED = re.compile(
-    r"\.(testing|__main__|adapters\.\w+|json_arrays|json_errors|json_frames)(\.|$)"
+    r"\.(testing|__main__|adapters\.\w+|json_arrays|json_errors|json_frames|windows_calls)(\.|$)"
 )
 
 

@@ -29,8 +29,9 @@ class Handler(NamedTuple):
 
 WINDOWS = "only Windows locks and replaces files that way; the workflow runs the tests there"
 NOT_HERE = {
-    Handler("persidict/file/windows.py", "_retry", "PermissionError"): WINDOWS,
+    Handler("persidict/file/windows.py", "_open_shared", "PermissionError"): WINDOWS,
     Handler("persidict/file/windows.py", "refuse_links", "OSError"): WINDOWS,
+    Handler("persidict/file/windows_calls.py", "_as_descriptor", "OSError"): WINDOWS,
 }
 
 

@@ -11,8 +11,9 @@ pytest.importorskip("persidict.file")
 USE = """
 import importlib, pkgutil, sys
 import persidict
+NEED_MORE = ".testing", "__main__", ".adapters.", ".windows_calls"
 for found in pkgutil.walk_packages(persidict.__path__, "persidict."):
-    if not any(word in found.name for word in (".testing", "__main__", ".adapters.")):
+    if not any(word in found.name for word in NEED_MORE):
         importlib.import_module(found.name)
 d = persidict.FileDirDict(base_dir=sys.argv[1])
 d["a"] = "\\u00e4"
