@@ -168,7 +168,7 @@ def alone(session: nox.Session, dist: str) -> None:
     session.run(*pip, "install", "--quiet", *needs)
     # The tests that are about this part. What the whole brings as a whole is what `together` tests.
     own = part(dist)
-    chosen = ["-m", f"{own} and not s3_real"] if own else []
+    chosen = ["-m", f"{own} and not s3_real and not slow"] if own else []
     paths = [f"tests/{own}", "tests/conformance"] if own else []
     arguments = ("-q", *(session.posargs or [*chosen, *paths, "tests/test_doctests.py"]))
     session.run(python, "-m", "pytest", "-n", "2", *arguments, external=True)
@@ -185,7 +185,7 @@ def together(session: nox.Session) -> None:
     session.install(*(built(name) for name in names), *group("test"))
     own = {part(name) for name in names} | {"support", "benchmarks", "typing", "__pycache__"}
     others = sorted(str(path) for path in (ROOT / "tests").iterdir() if path.name not in own)
-    pytest(session, *([] if session.posargs else others))
+    pytest(session, *([] if session.posargs else ["-m", "not s3_real and not slow", *others]))
     say(session, "the tests passed on the built wheels")
 
 

@@ -25,6 +25,7 @@ KEYS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_zict_mapping(any_dict):
     utils_test = pytest.importorskip("zict.tests.utils_test")
     utils_test.check_mapping(AnyKeyMapping(any_dict))

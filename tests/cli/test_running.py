@@ -44,6 +44,7 @@ def start_fixture(tmp_path, environment):
         yield start
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(windows, reason="it has no signal for that")
 def test_nobody_reads_the_output(store, start):
     store.update({f"{number:0200}": 0 for number in range(2000)})  # more than a pipe holds
@@ -193,6 +194,7 @@ def bucket_fixture():
     os.environ.update(before)
 
 
+@pytest.mark.slow
 def test_a_server(bucket, run, call, store):
     place, endpoint = bucket
     url = f"{place}?{endpoint}&format=json"
@@ -227,6 +229,7 @@ def test_a_server_that_is_not_there(run):
     assert "127.0.0.1:9" in found.err
 
 
+@pytest.mark.slow
 def test_a_public_bucket_without_credentials(bucket, run, environment):
     place, endpoint = bucket
     url = f"{place}/public?{endpoint}&format=json"

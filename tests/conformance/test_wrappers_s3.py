@@ -14,7 +14,7 @@ from persidict.core.testing import (
 )
 from persidict.core.testing.model import CONDITIONS
 
-pytestmark = [pytest.mark.wrappers, pytest.mark.s3]
+pytestmark = [pytest.mark.wrappers, pytest.mark.s3, pytest.mark.slow]
 
 
 class Small:

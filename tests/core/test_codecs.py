@@ -130,6 +130,7 @@ plain = st.recursive(
 ).filter(lambda value: "py/" not in repr(value) and "json://" not in repr(value))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(mixtures)
 def test_json_mixtures(value):

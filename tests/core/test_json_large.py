@@ -227,6 +227,7 @@ def large_values(draw):
     return [part for row in rows for part in row] if draw(st.booleans()) else rows
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(large_values())
 def test_large_values_are_judged_as_part_by_part(value):

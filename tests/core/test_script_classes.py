@@ -109,6 +109,7 @@ def test_a_class_that_the_script_has_no_more(tmp_path):
     assert run(script(path, without, READ, "print(row.a)"), store) == "1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("serialization_format", ["pkl", "json"])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_write_what_the_script_and_others_read(tmp_path, method, serialization_format):

@@ -48,6 +48,7 @@ def demo():
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("serialization_format", ["pkl", "json"])
 def test_runs_and_has_nothing_to_do_the_second_time(tmp_path, serialization_format):
     if serialization_format == "json":
@@ -60,6 +61,7 @@ def test_runs_and_has_nothing_to_do_the_second_time(tmp_path, serialization_form
     assert last.startswith("demo: OK, indexed 5 modules, 0 were already stored")
 
 
+@pytest.mark.slow
 def test_totals_are_exact_after_kill_and_restart(tmp_path):
     # The workers of the killed run go on until they notice, in the midst of the next one.
     for items in (10, 40, 70):
@@ -77,6 +79,7 @@ def module_keys(store):
     return [key for key in FileDirDict(base_dir=store) if "modules" in key[:3]]
 
 
+@pytest.mark.slow
 def test_item_without_its_count_is_counted_in_once(demo, tmp_path):
     index = demo.Index(demo.open_store(str(tmp_path), "pkl"))
     name, files = index.plan()[3], demo.module_files()
@@ -88,6 +91,7 @@ def test_item_without_its_count_is_counted_in_once(demo, tmp_path):
     assert index.totals() == totals
 
 
+@pytest.mark.slow
 def test_wrong_totals_are_noticed(demo, tmp_path):
     run(tmp_path, 4)
     index = demo.Index(demo.open_store(str(tmp_path), "pkl"))

@@ -65,6 +65,7 @@ def run(command, directory):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_files_and_commands_do_what_the_page_says(name, tmp_path):
     for package in NEEDS.get(name, ()):

@@ -53,6 +53,7 @@ def steps_of(page):
                 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if [*steps_of(page)]], ids=name)
 def test_following_a_page_gives_what_it_shows(page, request, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)

@@ -30,6 +30,7 @@ def successor(count):
     return 1 if count is ITEM_NOT_AVAILABLE else count + 1
 
 
+@pytest.mark.slow
 def test_increments_of_processes_are_all_counted(run_workers, make):
     run_workers("increment", times=200)
     assert make()["n"] == PROCESSES * 200
@@ -83,6 +84,7 @@ def test_each_key_is_inserted_by_one_thread(store, make):
     assert has_one_winner_each(reports, KEYS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["insert_if", "insert", "append"])
 def test_each_key_is_inserted_by_one_process(job, run_workers, make):
     reports = run_workers(job, times=KEYS, append_only=job == "append")
@@ -125,6 +127,7 @@ def test_writing_while_others_clear_the_store(run_workers, make, tree):
     assert tree() == []
 
 
+@pytest.mark.slow
 def test_iteration_takes_constant_memory_and_no_lock(make, base, monkeypatch):
     d = make(digest_len=0)
     base.mkdir()

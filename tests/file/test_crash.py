@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
 KILLS = 100
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_random_moments(make, leftovers, tree):
     seed = random.randrange(2**32)
     print("seed:", seed)
@@ -124,6 +125,7 @@ def die_before_call(monkeypatch, number):
         monkeypatch.setattr(os, name, guarded(getattr(os, name)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_process_killed_before_each_of_its_system_calls(name, make, leftovers, tree, monkeypatch):
     present, operation = OPERATIONS[name]

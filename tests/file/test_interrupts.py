@@ -35,6 +35,7 @@ def test_an_exception_at_any_bytecode_comes_through_and_leaks_nothing(name, make
     assert outcome.interrupts > 2
 
 
+@pytest.mark.slow
 def test_an_exception_at_each_bytecode_after_a_write_was_refused_under_the_lock(make, base):
     """The refusal is an exception as well: the cleanup that it begins is interrupted."""
     outcome = interrupt_everywhere("insert if, taken", make, base=base, start=600)
@@ -176,6 +177,7 @@ OUTER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("durable", [False, True])
 @pytest.mark.parametrize("name", OUTER)
 def test_a_handler_that_writes_at_any_bytecode_loses_nothing(name, durable, base):
@@ -214,6 +216,7 @@ def test_a_handler_deletes_what_is_being_written(make):
             break
 
 
+@pytest.mark.slow
 def test_a_handler_does_not_wait_for_ever_for_another_directory(base):
     """Two processes that hold the locks of two directories and want the other's."""
     program = """
@@ -307,6 +310,7 @@ class Twice(Interrupter):
             sys.settrace(self._enter)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="bytecodes are counted otherwise there")
 @pytest.mark.skipif(not hasattr(signal, "alarm"), reason="no alarm on this system")
 @pytest.mark.parametrize("name", ["transform", "set", "delete"])

@@ -65,6 +65,7 @@ def test_a_handle_from_before_a_fork(d):
     assert dict(d) == ({("a",): 1} if isinstance(d, LocalDict) else {("b",): 2})
 
 
+@pytest.mark.slow
 @needs_fork
 def test_forks_while_threads_write(d):
     """Whatever the threads are doing at that moment, the children can work."""

@@ -22,6 +22,7 @@ def modules(paths):
     return [PurePosixPath(path) for path in paths if ".dist-info/" not in path]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_ships_its_own_directory_only(wheels, name):
     directories = {path.parts[:2] for path in modules(wheels[name]) if len(path.parts) > 2}

@@ -77,6 +77,7 @@ def test_as_many_requests_at_a_time_as_there_are_workers(slow, place, act, kind)
     assert not workers()
 
 
+@pytest.mark.slow
 def test_ten_times_fewer_rounds_by_default(slow, place):
     d = BasicS3Dict(**place)
     items = {f"k{i:03}": i for i in range(d.max_workers * 10)}
@@ -362,6 +363,7 @@ class Many:
         return Page(objects, [], str(end) if end < self.n else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cached", [False, True])
 def test_memory_is_flat(place, monkeypatch, cached):
     d = BasicS3Dict(max_workers=WORKERS, **place)

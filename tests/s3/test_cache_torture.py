@@ -13,6 +13,7 @@ from tests.s3.cache_torture import BUCKETS, KEYS, Book, Checker, read_all_ways, 
 SECONDS = os.environ.get("PERSIDICT_TORTURE_SECONDS")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "seconds"),
     [("moto", 2), pytest.param("seaweed", 30, marks=pytest.mark.s3_real)],

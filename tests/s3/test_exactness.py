@@ -1,7 +1,7 @@
 """Nothing is lost and nothing done twice, whatever many processes do and servers leave undone.
 
 The full numbers are for the session `s3-real`: moto needs 2 ms of Python for each request, one at
-a time, and eight processes on one key need many.
+a time, and eight processes on one key need many. There they take minutes.
 """
 
 import multiprocessing
@@ -27,7 +27,7 @@ SHARE = 0.08
 @pytest.fixture(
     params=[
         ("moto", SMALL),
-        pytest.param(("moto", FULL), marks=pytest.mark.s3_real),
+        pytest.param(("moto", FULL), marks=[pytest.mark.s3_real, pytest.mark.minutes]),
         pytest.param(("seaweed", FULL), marks=pytest.mark.s3_real),
     ],
     ids=["moto-small", "moto", "seaweed"],
@@ -42,6 +42,7 @@ def server(request, size):
     return request.getfixturevalue(request.node.callspec.params["size"][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("faulty", [False, True], ids=["sound", "faulty"])
 def test_increments_and_insertions_by_processes(place, size, seed, faulty):
     n_processes, times = size
@@ -67,6 +68,7 @@ def test_increments_and_insertions_by_processes(place, size, seed, faulty):
         assert all(key in won[d[key]] for key in keys)
 
 
+@pytest.mark.slow
 def test_increments_by_processes_with_threads(place, size):
     """Every process combines its own threads, and competes with the others."""
     n_processes, times = size[0], size[1] // 3

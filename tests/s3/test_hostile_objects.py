@@ -167,6 +167,7 @@ def test_a_bomb_in_a_bucket(make, objects):
     refuses(make(max_inflated_bytes=1 << 20), "a", "larger max_inflated_bytes")
 
 
+@pytest.mark.slow
 def test_damaged_objects(make, objects):
     d = make()
     d["a"] = [f"line {n}" for n in range(600)]

@@ -73,6 +73,7 @@ def test_renewed_credentials_are_used(make, credentials, expire, code):
     assert sorted(d) == [("a",), ("x", "b")]
 
 
+@pytest.mark.slow
 def test_every_operation_uses_renewed_credentials(make, credentials, expire):
     credentials("OLD0")
     d = make()

@@ -51,6 +51,7 @@ def uploads(d):
     return [one for one in answer.get("Uploads", ()) if one["Key"].startswith(d.root_prefix)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [BasicS3Dict, S3Dict])
 def test_a_large_value_comes_back(cls, moto_place, tmp_path, moto, text):
     more = {"base_dir": tmp_path} if cls is S3Dict else {}
@@ -77,6 +78,7 @@ def test_parts_are_sent_at_the_same_time(d, moto, text):
     assert d["a"] == text
 
 
+@pytest.mark.slow
 def test_conditions_are_judged_at_the_completion(d, text):
     assert d.setdefault_if("a", default_value=text, **ABSENT).value_was_mutated
     assert not d.setdefault_if("a", default_value=text + "!", **ABSENT).value_was_mutated

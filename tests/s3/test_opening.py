@@ -74,6 +74,7 @@ def test_credentials_in_the_address_are_left_out(moto_place, moto):
     assert open_store(description, endpoint_url=moto.url).endpoint_url == moto.url
 
 
+@pytest.mark.slow
 def test_another_process(make):
     d = make()
     d["x"] = {"loss": 0.25}
@@ -132,6 +133,7 @@ def test_listings_tell_sizes(make):
     assert [stat.size for _, stat in d._scan(d._prefix)] == [6]
 
 
+@pytest.mark.slow
 def test_copies(make, tmp_path, moto):
     files = FileDirDict(base_dir=tmp_path / "files", durable=False)
     files.update({("k", f"{number}"): number for number in range(60)})

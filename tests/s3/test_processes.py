@@ -119,6 +119,7 @@ def test_locks_held_at_the_fork(d):
     assert dict(d) == {("a",): 1, ("b",): 2, ("c",): 4}
 
 
+@pytest.mark.slow
 def test_workers_open_the_store_by_its_description(d):
     description = json.loads(json.dumps(describe(d)))
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:

@@ -124,6 +124,7 @@ def test_deletion_takes_two_requests_where_the_server_knows_no_star(d, spend):
         assert not d.discard("b")
 
 
+@pytest.mark.slow
 def test_many_items(d, spend):
     n = 30
     with spend(PUT=n):
@@ -146,6 +147,7 @@ def test_many_items(d, spend):
         d.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "gather",
     [list, sorted, lambda d: [*d.keys()], lambda d: tuple(d.get_subdict("k"))],
@@ -196,6 +198,7 @@ def test_subdicts_are_only_those_that_hold_items(basic, moto):
     assert list(basic.get_subdict("deep").subdicts()) == ["er"]
 
 
+@pytest.mark.slow
 def test_a_cold_cache_takes_the_listing_and_each_value(basic, moto_place, tmp_path, spend):
     basic.update({str(i): i for i in range(30)})
     d = S3Dict(base_dir=tmp_path, **moto_place)
@@ -226,6 +229,7 @@ def test_foreign_objects_are_ignored(basic):
         assert found["Body"].read() == name.encode()
 
 
+@pytest.mark.slow
 def test_pages(basic, moto):
     moto.fill("tests", [f"{basic.root_prefix}k{i}.pkl" for i in range(1001)])
     with moto.counting() as seen:

@@ -15,6 +15,7 @@ def basic_dict(moto_place):
     return BasicS3Dict(**moto_place)
 
 
+@pytest.mark.slow
 def test_a_cache_over_another_wrapper_revalidates_in_bulk(moto, basic_dict, monkeypatch):
     bulks, in_bulk = [], BasicS3Dict._revalidate_many
 
@@ -94,6 +95,7 @@ def test_a_counter(basic_dict):
     assert [visits.add(), visits.add(), visits.value, visits.reset()] == [1, 2, 2, 2]
 
 
+@pytest.mark.slow
 def test_a_queue_takes_as_many_requests_whatever_waits(moto, basic_dict):
     queue = Queue(basic_dict, "jobs")
     counts = []

@@ -126,6 +126,7 @@ def needs_reason(call, own_attributes):
     return name.value.startswith("_") or name.value in own_attributes
 
 
+@pytest.mark.slow
 def test_each_lookup_by_name_has_a_reason(sources, own_attributes):
     unexplained = [
         f"{module}:{call.lineno}: {ast.unparse(call)}"

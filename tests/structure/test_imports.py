@@ -62,6 +62,7 @@ def test_parts_import_only_parts_below_them(graph):
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_no_part_imports_the_facade():
     """`from persidict import …` would load a part by its name: a circle in disguise."""
     wrong = [

@@ -59,6 +59,7 @@ def lines_of(function):
     return set(range(first, function.end_lineno + 1))
 
 
+@pytest.mark.slow
 def test_no_function_is_longer_than_the_limit():
     long = {}
     for name, module in modules().items():

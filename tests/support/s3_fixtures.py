@@ -22,10 +22,11 @@ def session_moto():
 
 @pytest.fixture
 def moto(session_moto):
-    """A moto server without faults, latency, gate or earlier requests."""
+    """A moto server without faults, latency, gate, earlier requests or objects."""
     session_moto.seen.clear()
     yield session_moto
     session_moto.latency, session_moto.faults, session_moto.gate = 0.0, None, None
+    session_moto.forget()
 
 
 @pytest.fixture(scope="session")

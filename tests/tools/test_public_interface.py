@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TOOL = Path(__file__).parents[2] / "tools" / "public_interface.py"
 
 
@@ -18,10 +20,12 @@ def printed(seed):
     ).stdout
 
 
+@pytest.mark.slow
 def test_two_runs_print_the_same():
     assert printed(1) == printed(2)
 
 
+@pytest.mark.slow
 def test_names_and_signatures_are_there():
     text = printed(0)
     for line in (

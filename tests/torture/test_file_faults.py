@@ -20,6 +20,7 @@ def calls(monkeypatch):
     return FailingCalls(monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_call_fails(name, tmp_path, calls, monkeypatch):
     pauses = []

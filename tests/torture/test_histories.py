@@ -194,6 +194,7 @@ def test_files(seed, tmp_path):
     assert verdict.errors == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("store", "faulty", "hot"),
     [

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_writers_killed_at_random_moments(tmp_path):
     outcome = kill_writers(tmp_path / "store", random.Random(5), 12)
     assert outcome.problems == []

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_each_result_is_recorded_once_and_none_is_lost(tmp_path):
     outcome = kill_workers(tmp_path, random.Random(5), 300)
     assert outcome.problems == []

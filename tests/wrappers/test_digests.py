@@ -97,6 +97,7 @@ def in_another_process(seed, *command):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["1"], ["2", "-O"]], ids=" ".join)
 def test_processes_agree(command):
     here = digest_samples.digests(*GROUPS)
@@ -113,6 +114,7 @@ def test_other_versions_of_python_agree():
     assert here == figures
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(ANYTHING)
 def test_copies_agree(value):
@@ -137,6 +139,7 @@ def normal(value):
     return kind, repr(value)
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(ANYTHING, ANYTHING)
 def test_only_what_is_alike_agrees(one, other):

@@ -408,6 +408,7 @@ class Machine(RuleBasedStateMachine):
         assert self.s.wrapped == {key: value for key, (value, _) in self.model.items()}
 
 
+@pytest.mark.slow
 def test_random_operations():
     run_state_machine_as_test(
         Machine,

@@ -171,12 +171,14 @@ def first_wrong(names, wrapper=MutableDictCached, *, warm=True, kill=None):
 PAIRS = list(combinations_with_replacement(["write", "delete", "rewrite", "read", "list"], 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
 @pytest.mark.parametrize("names", PAIRS, ids="+".join)
 def test_no_order_of_steps_serves_a_stale_value(names, warm):
     assert first_wrong(names, warm=warm) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("write", "write", "write")], ids="+".join)
 def test_three_writers(names):
     assert first_wrong(names) is None

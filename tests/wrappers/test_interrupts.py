@@ -88,6 +88,7 @@ def is_finalizing(frame):
     return frame is not None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.gettrace() is not None, reason="the debugger or coverage traces already")
 @pytest.mark.parametrize("start", range(1, 4))
 def test_no_lease_is_held_after_an_interrupt(start):

@@ -203,6 +203,7 @@ def test_a_value_that_can_not_be_stored_leaves_no_task():
     assert queue.get(timeout=0).value == "fine"
 
 
+@pytest.mark.slow
 def test_claiming_takes_a_fixed_number_of_requests():
     def requests(waiting):
         calls = []

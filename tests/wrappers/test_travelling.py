@@ -16,6 +16,7 @@ SCRIPT = Path(__file__).with_name("travel_script.py")
 WAYS = {"by_pickle": None, "by_joblib": "joblib", "by_cloudpickle": "cloudpickle"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_workers_share_the_results_of_a_script(way, tmp_path):
     if WAYS[way] is not None:
