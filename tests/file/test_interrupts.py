@@ -236,7 +236,7 @@ def test_a_handler_does_not_wait_for_ever_for_another_directory(base):
                 busy = False
         signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, 0.0007, 0.0007)
-        for _ in range(300):
+        for _ in range(100):
             d[mine, "a"] = 1
         signal.setitimer(signal.ITIMER_REAL, 0)
     """

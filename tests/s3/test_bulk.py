@@ -370,12 +370,12 @@ def test_memory_is_flat(place, monkeypatch, cached):
     if cached:
         d = MutableDictCached(main_dict=d, data_cache=Forgetful(), etag_cache=Forgetful())
     peaks = []
-    for n in (500, 2_000, 20_000):  # the first also pays for what is made only once
+    for n in (500, 2_000, 10_000):  # the first also pays for what is made only once
         Many(monkeypatch, n)
         count, peak = peak_of_reading(d)
         assert count == n
         peaks.append(peak)
-    assert peaks[2] < peaks[1] + 300_000  # the values alone are 20 MB
+    assert peaks[2] < peaks[1] + 300_000  # the values alone are 10 MB
 
 
 class Forgetful(LocalDict):

@@ -148,18 +148,15 @@ def test_many_items(d, spend):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "gather",
-    [list, sorted, lambda d: [*d.keys()], lambda d: tuple(d.get_subdict("k"))],
-    ids=["list", "sorted", "keys", "sub-dict"],
-)
-def test_keys_take_the_requests_of_a_plain_loop(d, moto, gather):
+def test_keys_take_the_requests_of_a_plain_loop(d, moto):
     moto.fill("tests", [f"{d.root_prefix}k/{i}.pkl" for i in range(1001)])
     with moto.counting() as loop:
         assert sum(1 for _ in d) == 1001
-    with moto.counting() as seen:
-        assert len(gather(d)) == 1001
-    assert seen == loop == {"LIST": 2}
+    assert loop == {"LIST": 2}
+    for gather in (list, sorted, lambda d: [*d.keys()], lambda d: tuple(d.get_subdict("k"))):
+        with moto.counting() as seen:
+            assert len(gather(d)) == 1001
+        assert seen == loop
 
 
 @pytest.mark.parametrize("view", ["items", "values"])

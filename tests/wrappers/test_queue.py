@@ -214,7 +214,7 @@ def test_claiming_takes_a_fixed_number_of_requests():
         queue.get()
         return taken(calls)
 
-    few, many = requests(2), requests(100_000)
+    few, many = requests(2), requests(10_000)
     assert few == many
     assert "scan" not in many
     assert len(many) < 12
