@@ -196,7 +196,7 @@ def test_a_file_that_appears_during_a_write_is_replaced(make, base, monkeypatch)
 
 
 @POSIX_ONLY
-def test_lock_files_go_with_their_directories(make, monkeypatch, tree):
+def test_lock_files_go_with_their_directories(make, base, monkeypatch, tree):
     import errno
     import fcntl
 
@@ -217,6 +217,11 @@ def test_lock_files_go_with_their_directories(make, monkeypatch, tree):
     assert tree() == []
     d["p", "q", "r"] = 1
     d.clear()
+    assert tree() == []
+    d["p", "q", "r"] = 1
+    next(path for path in base.rglob("*.pkl")).unlink()
+    # As somebody finds it who waited for the lock of another that deletes the last item.
+    assert not make().discard(("p", "q", "r"))
     assert tree() == []
 
 

@@ -182,31 +182,25 @@ def _transform_last_written(
 
 def set_default(store: Backend[ValueType], key: NonEmptySafeStrTuple, default: Any) -> ValueType:
     """Insert a value if there is no item, and return the item's value."""
-    # A look is cheaper than encoding a value in vain. Where each is a request, the insert goes
-    # first: it needs no look if the item is absent.
-    look_first = store._max_workers == 1
     attempts = 0
     while True:
         refusal = None
-        if not look_first:
-            try:
-                store._store(key, store._validate_value(default), ITEM_NOT_AVAILABLE)
-            except ETagMismatch:
-                pass
-            except (TypeError, ValueError) as error:
-                raise_if_from_handler(error)
-                refusal = error  # raised only if there is no item
-            else:
-                return default  # type: ignore[no-any-return]  # just validated
+        try:
+            store._store(key, store._validate_value(default), ITEM_NOT_AVAILABLE)
+        except ETagMismatch:
+            pass
+        except (TypeError, ValueError) as error:
+            raise_if_from_handler(error)
+            refusal = error  # raised only if there is no item
+        else:
+            return default  # type: ignore[no-any-return]  # just validated
         value = _value_of(store, key)
         if value is not ITEM_NOT_AVAILABLE:
             return value  # type: ignore[no-any-return]  # validated
         if refusal is not None:
             raise refusal from refusal.__cause__
-        if not look_first:
-            attempts += 1  # deleted since the insert failed
-            back_off_insert(store, key, attempts)
-        look_first = False
+        attempts += 1  # deleted since the insert failed
+        back_off_insert(store, key, attempts)
 
 
 def pop_item(store: Backend[ValueType], key: NonEmptySafeStrTuple) -> ValueType:

@@ -246,9 +246,9 @@ class Directory:
         held = self._held
         if not self.has_lock_file():
             return
-        names = os.listdir(self.path if self._fd is None else self._fd)
-        if not all(name.startswith("+") for name in names):
-            return
+        with os.scandir(self.path if self._fd is None else self._fd) as entries:
+            if not all(entry.name.startswith("+") for entry in entries):
+                return
         if self._fd is None:  # an open file can't be deleted there
             self.unlock()
             held.close_descriptors(len(held.descriptors) - 1)

@@ -41,6 +41,8 @@ def erase(
         holding(operation)
     except FileNotFoundError as error:
         if not _is_erased_now(operation, names, folder, error):
+            if folder.uses_lock_files and not folder.is_smb:
+                remove_empty(folder, names[:-1])  # who deleted the file could not: it was in use
             raise
 
 
@@ -134,6 +136,7 @@ def _erase_file(
         held.is_disturbed, held.committing = False, None
         current = directory.stat_file(name)
         if current is None:
+            folder.uses_lock_files = directory.has_lock_file()
             raise FileNotFoundError(errno.ENOENT, "no such file", name)
         if expected is not ANY_ETAG:
             require_version(current, expected)
