@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from persidict.core import ETAG_IS_THE_SAME, ITEM_NOT_AVAILABLE, BackendError
 from persidict.s3 import BasicS3Dict, S3Dict
-from persidict.s3.capabilities import forget_endpoint
+from persidict.s3.capabilities import known_of
 from persidict.s3.errors import S3_ERRORS, Uncertain
 
 pytestmark = [
@@ -140,11 +140,15 @@ class Trouble:
 
 
 @pytest.fixture
-def trouble(moto, monkeypatch):
+def trouble(moto, moto_place, monkeypatch):
+    if not known_of(moto.url):
+        BasicS3Dict(**moto_place).setdefault("warm", 1)
+    known = dict(known_of(moto.url))
     found = Trouble(moto)
     monkeypatch.setattr(moto, "_answer", found)
     yield found
-    forget_endpoint(moto.url)  # what it lacked was due to the trouble
+    known_of(moto.url).clear()  # what it seemed to lack was due to the trouble
+    known_of(moto.url).update(known)
 
 
 @pytest.fixture(params=["BasicS3Dict"])
