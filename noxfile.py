@@ -100,6 +100,16 @@ def pytest(session: nox.Session, *arguments: str) -> None:
     session.run("python", "-m", "pytest", "-n", "2", *arguments, *session.posargs)
 
 
+def is_quick(session: nox.Session) -> bool:
+    """Tell whether the command line asks for the short form that `.ci/run` has the time for."""
+    return session.posargs == ["quick"]
+
+
+def asked(session: nox.Session) -> list[str]:
+    """Return what the command line asks pytest for."""
+    return [] if is_quick(session) else session.posargs
+
+
 def whole_suite(session: nox.Session) -> None:
     """The whole test suite on the sources, installed as editable."""
     install_editable(session, *group("test"))
@@ -146,7 +156,10 @@ def built(name: str) -> str:
 @nox.session
 @nox.parametrize("dist", [nox.param(name, id=name) for name in CONTENTS])
 def alone(session: nox.Session, dist: str) -> None:
-    """Install one built distribution into an empty environment, look what came, test it there."""
+    """Install one built distribution into an empty environment, look what came, test it there.
+
+    `-- quick` runs conformance and the examples alone, without the part's other tests.
+    """
     session.install("pip", *group("packaging"))
     build_wheels(session)
     empty = Path(session.create_tmp()) / "empty"
@@ -169,8 +182,8 @@ def alone(session: nox.Session, dist: str) -> None:
     # The tests that are about this part. What the whole brings as a whole is what `together` tests.
     own = part(dist)
     chosen = ["-m", f"{own} and not s3_real and not slow"] if own else []
-    paths = [f"tests/{own}", "tests/conformance"] if own else []
-    arguments = ("-q", *(session.posargs or [*chosen, *paths, "tests/test_doctests.py"]))
+    paths = ["tests/conformance", *([] if is_quick(session) else [f"tests/{own}"])] if own else []
+    arguments = ("-q", *(asked(session) or [*chosen, *paths, "tests/test_doctests.py"]))
     session.run(python, "-m", "pytest", "-n", "2", *arguments, external=True)
     say(session, f"{dist} works alone, with {len(installed) - 1} other distributions,")
 
@@ -188,7 +201,7 @@ def together(session: nox.Session) -> None:
     # What of conformance is about one part has run with that part alone.
     single = [f"--ignore=tests/conformance/test_{name}.py" for name in ("local", *parts())]
     chosen = ["-m", "not s3_real and not slow", *single, *others]
-    pytest(session, *([] if session.posargs else chosen))
+    session.run("python", "-m", "pytest", "-n", "2", *(asked(session) or chosen))
     say(session, "the tests passed on the built wheels")
 
 
@@ -246,15 +259,14 @@ def types(session: nox.Session) -> None:
 def adapters(session: nox.Session) -> None:
     """Run the frameworks' own test suites on the adapters; `-- quick` leaves S3 and Django out."""
     install_editable(session, "pip", *group("test-base"), *group("adapters"))
-    is_quick = session.posargs == ["quick"]
-    chosen = session.posargs if session.posargs and not is_quick else ["tests/adapters"]
-    if is_quick:
+    chosen = asked(session) or ["tests/adapters"]
+    if is_quick(session):
         chosen += ["-k", "not s3"]
     session.run("mypy", "-p", "persidict.adapters")
     arguments = ("-q", "-n", "2", "-o", "asyncio_mode=auto", "-W", "default")
     arguments += ("-o", "asyncio_default_fixture_loop_scope=function")
     session.run("python", "-m", "pytest", *arguments, *chosen)
-    if session.posargs and not is_quick:
+    if asked(session):
         return
     # Away from this checkout, whose settings for pytest are not theirs.
     place = Path(session.create_tmp()).resolve() / "suites"
@@ -262,14 +274,14 @@ def adapters(session: nox.Session) -> None:
     shutil.copytree(ROOT / "tests" / "adapters" / "suites", place)
     quiet = ("-q", "-c", os.devnull, "--rootdir", str(place), "-p", "no:cacheprovider")
     for suite, (requirement, path, options) in SUITES.items():
-        if is_quick and suite == "django":
+        if is_quick(session) and suite == "django":
             continue  # its archive alone takes a minute
         where = unpacked(session, requirement, place) if requirement else place
         session.chdir(where)
         paths = os.pathsep.join([*([str(where / path)] if path else []), str(place)])
         environment = {"PYTHONPATH": paths, "USE_PYTEST_HTTPBIN": "true", "CI": "true"}
         command = ("python", "-m", "pytest", *quiet, *options, str(place / f"{suite}_suite.py"))
-        for store in ("file",) if is_quick else ("file", "memory", "s3"):
+        for store in ("file",) if is_quick(session) else ("file", "memory", "s3"):
             session.run(*command, env=environment | {"STORE": store})
     say(session, "the frameworks' suites passed")
 
