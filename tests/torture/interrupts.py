@@ -6,6 +6,7 @@ does; `interrupt_by_signals` lets a real handler raise at random moments.
 
 from __future__ import annotations
 
+import dis
 import logging
 import os
 import random
@@ -52,6 +53,9 @@ _PARTS = (
 
 # A number for `sys.monitoring` that no other tool of ours uses.
 _TOOL = 4
+# Stands for a branch that is not taken. Python 3.15 covers it by no `finally`, but lets no signal
+# handler run there either.
+_NOT_TAKEN = dis.opmap.get("NOT_TAKEN")
 
 
 class Stop(BaseException):
@@ -114,8 +118,8 @@ class Interrupter:
             if sys.monitoring.get_tool(_TOOL) is not None:
                 sys.monitoring.free_tool_id(_TOOL)
 
-        def _monitor(self, code: CodeType, _: int) -> Any:
-            if not _is_ours(code):
+        def _monitor(self, code: CodeType, offset: int) -> Any:
+            if not _is_ours(code) or code.co_code[offset] == _NOT_TAKEN:
                 return sys.monitoring.DISABLE
             self._pass(sys._getframe(1))
             return None

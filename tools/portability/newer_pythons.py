@@ -83,7 +83,9 @@ def main() -> int:
         done = lab.run(*enter, *pytest, check=False, capture_output=True)
         last = done.stdout.strip().splitlines()[-1:] or [done.stderr[-500:]]
         print(*re.findall(r"^(?:FAILED|ERROR) .*", done.stdout, re.MULTILINE), sep="\n")
-        print(f"Python {version}: {last[0]}", flush=True)
+        log = root.parent / f"{version}.log"
+        log.write_text(done.stdout + done.stderr, encoding="utf-8")
+        print(f"Python {version}: {last[0]}; see {log}", flush=True)
         failed |= done.returncode
     return failed
 

@@ -5,6 +5,7 @@ Each raises the ``OSError`` that Python makes of the system's error.
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import msvcrt
 import os
@@ -72,7 +73,8 @@ def open_to_lock(path: str) -> int:
 def rename_over(source: str, target: str) -> None:
     """Move a file over another one, which others may have open if the file system allows it."""
     handle = _open(source, _DELETE, _SHARE_ALL, _OPEN_EXISTING, _OF_A_LINK)
-    name = target.encode("utf-16-le", "surrogatepass")
+    # The method of `str` would import the codec, which fails while the interpreter exits.
+    name, _ = codecs.utf_16_le_encode(target, "surrogatepass")
     # FILE_RENAME_INFO: flags, a directory, the length in bytes, the name
     info = struct.pack("@IPI", _REPLACE | _POSIX, 0, len(name)) + name + bytes(2)
     done = _kernel.SetFileInformationByHandle(handle, _RENAME_INFO_EX, info, len(info))
