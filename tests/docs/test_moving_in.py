@@ -55,6 +55,9 @@ def test_both_sides_of_each_line_give_the_same(page, tmp_path, monkeypatch):
         expected, found = outcome(theirs, namespace), outcome(ours, namespace)
         if None not in (expected, found) and theirs not in OTHER_RESULTS:
             assert found == expected, f"{theirs} | {ours}"
+    for theirs, _, _ in lines_of(page):
+        if theirs.endswith(".close()"):  # a shelf left open writes its index later, elsewhere
+            outcome(theirs, namespace)
 
 
 def test_the_tables_are_found():
