@@ -95,11 +95,6 @@ def say(session: nox.Session, what: str) -> None:
     print(f"{session.name}: {what} on Python {str(version).strip()}", flush=True)
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest on two workers, with what else the command line asks for."""
-    session.run("python", "-m", "pytest", "-n", "2", *arguments, *session.posargs)
-
-
 def is_quick(session: nox.Session) -> bool:
     """Tell whether the command line asks for the short form that `.ci/run` has the time for."""
     return session.posargs == ["quick"]
@@ -108,6 +103,11 @@ def is_quick(session: nox.Session) -> bool:
 def asked(session: nox.Session) -> list[str]:
     """Return what the command line asks pytest for."""
     return [] if is_quick(session) else session.posargs
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest on two workers, with what else the command line asks for."""
+    session.run("python", "-m", "pytest", "-n", "2", *arguments, *asked(session))
 
 
 def whole_suite(session: nox.Session) -> None:
@@ -201,7 +201,7 @@ def together(session: nox.Session) -> None:
     # What of conformance is about one part has run with that part alone.
     single = [f"--ignore=tests/conformance/test_{name}.py" for name in ("local", *parts())]
     chosen = ["-m", "not s3_real and not slow", *single, *others]
-    session.run("python", "-m", "pytest", "-n", "2", *(asked(session) or chosen))
+    pytest(session, *([] if asked(session) else chosen))
     say(session, "the tests passed on the built wheels")
 
 

@@ -300,14 +300,9 @@ class ConditionalOperations(Backend[ValueType]):
         if self._max_workers == 1:
             # A look is cheaper than encoding a value in vain. Where each is a request, the insert
             # goes first: it needs no look if the item is absent.
-            try:
-                value, _ = self._load(complete, None)
-            except KeyError:
-                pass
-            else:
-                if self.base_class_for_values is not None:
-                    self._validate_class(value)
-                return value  # type: ignore[return-value]  # without `known`, one always comes
+            value = guarded.value_of(self, complete)
+            if value is not ITEM_NOT_AVAILABLE:
+                return value  # type: ignore[no-any-return]  # validated
         return guarded.set_default(self, complete, default)
 
     @overload

@@ -194,7 +194,7 @@ def set_default(store: Backend[ValueType], key: NonEmptySafeStrTuple, default: A
             refusal = error  # raised only if there is no item
         else:
             return default  # type: ignore[no-any-return]  # just validated
-        value = _value_of(store, key)
+        value = value_of(store, key)
         if value is not ITEM_NOT_AVAILABLE:
             return value  # type: ignore[no-any-return]  # validated
         if refusal is not None:
@@ -284,7 +284,7 @@ def shown(store: Backend[Any], key: NonEmptySafeStrTuple) -> NonEmptySafeStrTupl
     return trusted_key(key[len(store._prefix) :])
 
 
-def _value_of(store: Backend[Any], key: NonEmptySafeStrTuple) -> Any:
+def value_of(store: Backend[Any], key: NonEmptySafeStrTuple) -> Any:
     """Return the item's value, `ITEM_NOT_AVAILABLE` if there is none; `look` without the ETag."""
     try:
         value, _ = store._load(key, None)
