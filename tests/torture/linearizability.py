@@ -6,11 +6,21 @@ Concurrency Computat. Pract. Exper. 29, 2017): among the operations that nothing
 precedes, take one that fits the state, go on, and turn back where none fits. A state that was
 reached before with the same operations done is not searched again.
 
+Operations that may have happened or not would make this exponential. These rules prevent it; what
+each leaves out is no better than something that it keeps:
+
+- What changes nothing is taken as soon as it fits.
+- Of operations that require the same and leave the same, the one that returned first goes first.
+- What may have happened did so only where the next operation would not have fitted before.
+- Of two ways to a state, the one with fewer of those that may have happened leaves more to choose.
+- Versions that no result tells apart are one version.
+
 The register holds the name of a version, each written once, or nothing.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 ABSENT = None
@@ -69,49 +79,86 @@ class Violation(NamedTuple):
         return "\n".join(lines)
 
 
+_UNSEEN = "a version that nobody saw"
+
+
 def find_violation(operations: list[Operation], initial: str | None = ABSENT) -> Violation | None:
     """Look for an order that explains the operations on one register; None if there is one.
 
     Operations that overlap, or touch, in time may have happened in either order.
     """
-    history = sorted(operations, key=lambda operation: operation.called)
+    history = _with_unseen_versions_as_one(sorted(operations, key=lambda one: one.called))
     certain = sum(1 << n for n, one in enumerate(history) if one.returned is not None)
-    # Each level: what is done (a bit each), the state, and the candidates that are left.
-    start = _candidates(history, 0)
-    path: list[tuple[int, str | None, list[int]]] = [(0, initial, start)]
-    taken: list[int] = []
-    seen = {(0, initial)}
-    longest: tuple[list[int], str | None, list[int]] = ([], initial, start)
+    tried = _Tried(certain)
+    path = [_Level(0, initial, _candidates(history, 0), [])]
+    longest, stuck = path[:], path[0].candidates[:]
     while path:
-        done, state, candidates = path[-1]
-        if done & certain == certain:
+        if path[-1].done & certain == certain:
             return None
-        while candidates:
-            n = candidates.pop()
-            operation = history[n]
-            if not operation.requires.holds(state):
-                continue
-            after = done | 1 << n, operation.applied_to(state)
-            if after in seen:
-                continue
-            seen.add(after)
-            following = _candidates(history, after[0])
-            taken.append(n)
-            if len(taken) > len(longest[0]):
-                longest = (list(taken), after[1], list(following))
-            path.append((*after, following))
-            break
-        else:
+        level = _next_level(history, path[-1], tried)
+        if level is None:
             path.pop()
-            if taken:
-                taken.pop()
-    explained, state, stuck = longest
-    return Violation([history[n] for n in explained], state, [history[n] for n in stuck])
+            continue
+        path.append(level)
+        if len(path) > len(longest):
+            longest, stuck = path[:], level.candidates[:]
+    explained = [
+        history[(after.done ^ before.done).bit_length() - 1] for before, after in pairwise(longest)
+    ]
+    return Violation(explained, longest[-1].state, [history[n] for n in stuck])
+
+
+class _Level(NamedTuple):
+    """How far a search has got."""
+
+    done: int
+    """A bit for each operation."""
+    state: str | None
+    candidates: list[int]
+    """What is left to be tried as the next operation, the first of them last."""
+    without: list[str | None]
+    """The state without the latest operation, if that is one that may not have happened."""
+
+
+class _Tried:
+    """What a search has reached, to be searched once."""
+
+    def __init__(self, certain: int) -> None:
+        self._certain = certain
+        self._used: dict[tuple[int, str | None], list[int]] = {}
+
+    def add(self, done: int, state: str | None) -> bool:
+        """Return whether it is new, and not worse than something that was reached before."""
+        used = done & ~self._certain
+        earlier = self._used.setdefault((done & self._certain, state), [])
+        if any(one & used == one for one in earlier):
+            return False
+        earlier.append(used)
+        return True
+
+
+def _next_level(history: list[Operation], level: _Level, tried: _Tried) -> _Level | None:
+    while level.candidates:
+        n = level.candidates.pop()
+        operation = history[n]
+        if not operation.requires.holds(level.state):
+            continue
+        if any(map(operation.requires.holds, level.without)):
+            continue
+        state = operation.applied_to(level.state)
+        is_certain = operation.returned is not None
+        if operation.becomes is Same and is_certain:
+            level.candidates.clear()
+        done = level.done | 1 << n
+        if tried.add(done, state):
+            without = [] if is_certain else [level.state]
+            return _Level(done, state, _candidates(history, done), without)
+    return None
 
 
 def _candidates(history: list[Operation], done: int) -> list[int]:
     """Return the operations that no other one, not yet done, wholly precedes; the first last."""
-    found = []
+    found: dict[tuple[Requires, object], int] = {}
     earliest: int | None = None
     # Everything before the lowest zero bit is done.
     first = (~done & (done + 1)).bit_length() - 1
@@ -121,9 +168,25 @@ def _candidates(history: list[Operation], done: int) -> list[int]:
             break
         if done >> n & 1:
             continue
-        found.append(n)
+        kind = operation.requires, operation.becomes
+        if kind not in found or _order(history[n]) < _order(history[found[kind]]):
+            found[kind] = n
         if operation.returned is not None and (earliest is None or operation.returned < earliest):
             earliest = operation.returned
-    # What surely happened is tried first, then what may have.
-    found.sort(key=lambda n: (history[n].returned is None, n), reverse=True)
-    return found
+    return sorted(found.values(), key=lambda n: _order(history[n]), reverse=True)
+
+
+def _order(operation: Operation) -> tuple[bool, bool, int]:
+    """Put first what surely happened and changed nothing, last what may have happened."""
+    is_maybe = operation.returned is None
+    return is_maybe, operation.becomes is not Same, operation.returned or 0
+
+
+def _with_unseen_versions_as_one(history: list[Operation]) -> list[Operation]:
+    seen = {name for one in history for name in one.requires.versions or ()}
+    return [
+        one._replace(becomes=_UNSEEN)
+        if isinstance(one.becomes, str) and one.becomes not in seen
+        else one
+        for one in history
+    ]

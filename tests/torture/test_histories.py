@@ -76,6 +76,41 @@ def test_histories_that_cant_be_explained(history):
     assert find_violation(history) is not None
 
 
+def contended(seed, *, operations=400, clients=8):
+    """Draw what clients of a true register see of it if a third of the answers gets lost."""
+    dice = random.Random(seed)
+    now, state, history = 0, ABSENT, []
+    free = [0] * clients
+    for n in range(operations):
+        client = dice.randrange(clients)
+        called = max(free[client], now - dice.randrange(1, 40))
+        now = max(called, now) + 1
+        free[client] = returned = now + dice.randrange(1, 60)
+        version = f"v{n}"
+        made = dice.choice(
+            [
+                wrote(called, returned, version),
+                read(called, returned, state),
+                read(called, returned, ABSENT) if state is ABSENT else deleted(called, returned),
+                swapped(called, returned, state, version),
+            ]
+        )
+        is_lost = made.becomes is not Same and dice.random() < 0.3
+        if not is_lost or dice.random() < 0.5:
+            state = made.applied_to(state)
+        history.append(made._replace(returned=None) if is_lost else made)
+    return history
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_contended_history_with_lost_answers_takes_no_exponential_search(seed):
+    history = contended(seed)
+    assert find_violation(history) is None
+    last = max(n for n, one in enumerate(history) if one.becomes is Same)
+    history[last] = history[last]._replace(requires=exactly("a version that nobody wrote"))
+    assert find_violation(history) is not None
+
+
 def test_against_all_orders():
     """The search agrees with trying all permutations, on histories of any kind."""
     from itertools import permutations
