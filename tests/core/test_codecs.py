@@ -156,6 +156,24 @@ def test_plain_values_are_plain_indented_json(value):
         assert data.startswith(b"{\n  ")
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"long": math.nan},
+        pytest.param({"colour": Colour.RED}, marks=needs("jsonpickle")),
+    ],
+)
+def test_json_that_is_too_long_to_look_through_has_one_line(more):
+    codec = codec_for("json", None, object_tags="colour" in more)
+    for n, lines in ((5, 8 + len(more)), (20_000, 1)):
+        value = {"numbers": list(range(n)), **more}
+        data = encoded(codec, value)
+        assert len(data.splitlines()) >= lines
+        assert (len(data.splitlines()) == 1) is (lines == 1)
+        assert same(codec.decode(data), value)
+
+
 @given(st.text() | st.text(st.characters(categories=["Cs"])))
 def test_text(value):
     accepted = comes_back_or_is_refused(codec_for("txt", str), value)

@@ -5,12 +5,11 @@ White space may follow the JSON text: a line end, and a nonce if the store asks 
 
 from __future__ import annotations
 
-import json
 from typing import Any, NoReturn
 
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core._codecs.json_levels import dicts_in
-from persidict.core._codecs.json_text import TAG_KEYS, has_tags, parse, plain_text
+from persidict.core._codecs.json_text import TAG_KEYS, dumps, has_tags, parse, plain_text
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 _REFUSED = ", which can run code when it is read and object_tags=False refuses"
@@ -22,7 +21,7 @@ _TO_BLANKS = [bytes(_BLANKS[byte >> shift & 3] for shift in (6, 4, 2, 0)) for by
 
 
 class JsonCodec:
-    """JSON text, indented, in UTF-8.
+    """JSON text in UTF-8, indented up to a size that people read.
 
     Args:
         object_tags: Whether to write values that JSON can't represent with jsonpickle's tags, and
@@ -63,14 +62,14 @@ class JsonCodec:
     def _tagged(self, value: Any) -> bytes:
         from persidict.core._codecs.json_objects import flatten
 
-        text = json.dumps(flatten(value), ensure_ascii=True, indent=2)
+        text = dumps(flatten(value))
         # A spawned worker knows the script by a name that other processes lack.
-        return text.replace('"__mp_main__.', '"__main__.').encode()
+        return text.replace(b'"__mp_main__.', b'"__main__.')
 
 
 def _untagged(value: Any) -> bytes:
     """Return JSON without tags also for NaN and long integers, which strict JSON lacks."""
-    data = json.dumps(value, ensure_ascii=True, indent=2, default=_refuse_object).encode()
+    data = dumps(value, default=_refuse_object)
     _refuse_objects(value)  # terminates, because json.dumps has raised for a cycle
     return data
 

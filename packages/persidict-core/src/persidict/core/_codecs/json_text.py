@@ -22,8 +22,7 @@ except ImportError:
 else:
     # It refuses what these name, so that it need not be looked for afterwards.
     _OPTIONS = (
-        orjson.OPT_INDENT_2
-        | orjson.OPT_PASSTHROUGH_SUBCLASS
+        orjson.OPT_PASSTHROUGH_SUBCLASS
         | orjson.OPT_PASSTHROUGH_DATACLASS
         | orjson.OPT_PASSTHROUGH_DATETIME
     )
@@ -42,6 +41,8 @@ _DIGITS = bytes(
 )
 # Up to this size in bytes, checking the text costs less than checking its parts.
 _SMALL = 1024
+# Up to this size in bytes, a text without white space is written again with it, for people.
+_READABLE = 1 << 16
 
 
 def parse(data: bytes) -> tuple[Any, bool]:
@@ -72,15 +73,26 @@ def plain_text(value: Any) -> bytes | None:
     """Return plain JSON, or None if the value would not come back equal from it."""
     if orjson is None:
         try:
-            data = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2).encode()
+            text = dumps(value, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise_if_from_handler(error)
             return None
-        return data if strictly_equal(json.loads(data), value) and not has_tags(value) else None
+        return text if strictly_equal(json.loads(text), value) and not has_tags(value) else None
     try:
-        data = orjson.dumps(value, option=_OPTIONS)
+        data: bytes = orjson.dumps(value, option=_OPTIONS)
     except TypeError as error:  # an integer beyond 64 bits, a lone surrogate, most objects
         raise_if_from_handler(error)
         return None
     tags = TAG_KEYS if b"/" in data else ()
-    return data if has_only_json_types(value, math.inf, tags) else None
+    if not has_only_json_types(value, math.inf, tags):
+        return None
+    if len(data) > _READABLE:
+        return data
+    indented: bytes = orjson.dumps(value, option=_OPTIONS | orjson.OPT_INDENT_2)
+    return indented
+
+
+def dumps(value: Any, **how: Any) -> bytes:
+    """Return what the standard library writes: indented, if it is not too long for people."""
+    text = json.dumps(value, separators=(",", ":"), **how)
+    return (text if len(text) > _READABLE else json.dumps(value, indent=2, **how)).encode()
