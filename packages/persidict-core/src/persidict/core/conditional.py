@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from persidict.core import guarded
-from persidict.core.backend import Backend
+from persidict.core.backend import PLAIN_TYPES, Backend
 from persidict.core.conditions import (
     holds,
     validate_default,
@@ -296,7 +296,8 @@ class ConditionalOperations(Backend[ValueType]):
             ConcurrencyConflictError: It was there for each of many inserts, and gone after it.
         """
         complete = self._complete(key)
-        validate_default(default)
+        if type(default) not in PLAIN_TYPES:
+            validate_default(default)
         if self._max_workers == 1:
             # A look is cheaper than encoding a value in vain. Where each is a request, the insert
             # goes first: it needs no look if the item is absent.

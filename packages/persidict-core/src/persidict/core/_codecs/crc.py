@@ -15,6 +15,8 @@ _RANGE = struct.Struct(">QQ")
 _NUMBER = struct.Struct(">I")
 _END = struct.Struct(">II")  # the number of ranges, the CRC
 _NO_RANGES = _NUMBER.pack(0)
+# Up to this size in bytes, a copy costs less than a view.
+_COPIED = 1024
 
 
 def with_trailer(data: bytes) -> bytes:
@@ -46,7 +48,8 @@ def verify(data: bytes, end: int) -> None:
     start = end - _END.size
     if start >= 0:
         count, expected = _END.unpack_from(data, start)
-        covered = memoryview(data)[: end - _NUMBER.size]
+        whole = data if end < _COPIED else memoryview(data)
+        covered = whole[: end - _NUMBER.size]
         if start >= count * _RANGE.size and expected == (
             _checksum(covered, count) if count else zlib.crc32(covered)
         ):
@@ -54,7 +57,7 @@ def verify(data: bytes, end: int) -> None:
     raise ValueError("it is damaged: its checksum does not match")
 
 
-def _checksum(data: memoryview, count: int) -> int:
+def _checksum(data: bytes | memoryview, count: int) -> int:
     """Return the CRC of data that ends with some ranges and their number, without the ranges."""
     position, checksum = 0, 0
     end = len(data) - _NUMBER.size
