@@ -79,7 +79,7 @@ class FileBulk(JsonRows):
             with self._unflushed():
                 self.batch.update(dict.fromkeys(self._batch(), SMALL))
 
-    before_discard_durable = before_list_pairs = before_clear_durable
+    before_discard_durable = before_clear_durable
 
     def clear_durable(self) -> int:
         self.batch.clear()
@@ -90,11 +90,20 @@ class FileBulk(JsonRows):
             self.batch.delete_if_exists(key)
         return len(self._batch())
 
+    def before_list_all(self) -> None:
+        self.listed: list[Any] = []  # what the last round listed is released
+
     def list_all(self) -> int:
-        return len(list(self.main))
+        self.listed = list(self.main)
+        return len(self.listed)
+
+    def before_list_pairs(self) -> None:
+        self.before_list_all()
+        self.before_clear_durable()
 
     def list_pairs(self) -> int:
-        return len(list(self.batch.items()))
+        self.listed = list(self.batch.items())
+        return len(self.listed)
 
     def setdefault(self, key: str) -> None:
         self.main.setdefault(key, SMALL)

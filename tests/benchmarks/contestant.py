@@ -5,6 +5,7 @@ Runs under the Python of what it measures, so it imports nothing but its neighbo
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -22,6 +23,7 @@ class BulkWorkloads:
     def __init__(self, store: Any) -> None:
         self.store = store
         store.fill()
+        gc.freeze()  # what was created for the measurements takes no part in them
 
     def seconds(self, row: Row) -> tuple[float, float] | None:
         """Return wall and processor seconds of an operation, None if there is no such thing."""
