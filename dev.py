@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Run the project's tasks on a machine that has only Python: `python dev.py tests`.
 
-Makes a private environment with nox beside this file, once, and passes the session names on.
+Makes a private environment with nox and uv beside this file, once, and passes the session names on.
 What follows `--` goes to the session: `python dev.py tests -- -k keys`. `--list` shows them all.
 """
 
@@ -27,7 +27,7 @@ def install_nox():
     pip = (
         [sys.executable, "-m", "pip", "--python", str(PYTHON)] if has_pip else [PYTHON, "-m", "pip"]
     )
-    subprocess.run([*pip, "install", "--quiet", "nox>=2025.5"], check=True)
+    subprocess.run([*pip, "install", "--quiet", "nox[uv]>=2025.5"], check=True)
     READY.touch()
 
 

@@ -190,18 +190,23 @@ def alone(session: nox.Session, dist: str) -> None:
 
 @nox.session
 def together(session: nox.Session) -> None:
-    """Install all built distributions together, and test what is not about one part of them."""
+    """Install all built distributions together, and test what is not about one part of them.
+
+    `-- quick` runs the examples, and the tests of installations and the command line.
+    """
     session.install("pip")  # an environment of uv's has none
     build_wheels(session)
     names = list(CONTENTS)
     session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", *names, silent=True)
     session.install(*(built(name) for name in names), *group("test"))
-    own = {part(name) for name in names} | {"support", "benchmarks", "typing", "__pycache__"}
-    others = sorted(str(path) for path in (ROOT / "tests").iterdir() if path.name not in own)
-    # What of conformance is about one part has run with that part alone.
-    single = [f"--ignore=tests/conformance/test_{name}.py" for name in ("local", *parts())]
-    chosen = ["-m", "not s3_real and not slow", *single, *others]
-    pytest(session, *([] if asked(session) else chosen))
+    if is_quick(session):
+        chosen = ["tests/cli", "tests/ecosystem", "tests/packaging", "tests/test_doctests.py"]
+    else:
+        own = {part(name) for name in names} | {"support", "benchmarks", "typing", "__pycache__"}
+        chosen = sorted(str(path) for path in (ROOT / "tests").iterdir() if path.name not in own)
+        # What of conformance is about one part has run with that part alone.
+        chosen += [f"--ignore=tests/conformance/test_{name}.py" for name in ("local", *parts())]
+    pytest(session, *([] if asked(session) else ["-m", "not s3_real and not slow", *chosen]))
     say(session, "the tests passed on the built wheels")
 
 
@@ -257,7 +262,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def adapters(session: nox.Session) -> None:
-    """Run the frameworks' own test suites on the adapters; `-- quick` leaves S3 and Django out."""
+    """Run the frameworks' own test suites on the adapters; `-- quick` leaves slow ones out."""
     install_editable(session, "pip", *group("test-base"), *group("adapters"))
     chosen = asked(session) or ["tests/adapters"]
     if is_quick(session):
@@ -274,8 +279,8 @@ def adapters(session: nox.Session) -> None:
     shutil.copytree(ROOT / "tests" / "adapters" / "suites", place)
     quiet = ("-q", "-c", os.devnull, "--rootdir", str(place), "-p", "no:cacheprovider")
     for suite, (requirement, path, options) in SUITES.items():
-        if is_quick(session) and suite == "django":
-            continue  # its archive alone takes a minute
+        if is_quick(session) and suite in SLOW_ARCHIVES:
+            continue
         where = unpacked(session, requirement, place) if requirement else place
         session.chdir(where)
         paths = os.pathsep.join([*([str(where / path)] if path else []), str(place)])
@@ -294,6 +299,8 @@ SUITES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "joblib": ("", "", ()),
     "requests_cache": ("requests-cache==1.3.3", ".", ("-p", "tests.conftest")),
 }
+# Getting their archives takes longer than their tests.
+SLOW_ARCHIVES = {"django", "requests_cache"}
 
 
 def unpacked(session: nox.Session, requirement: str, place: Path) -> Path:

@@ -138,7 +138,9 @@ SUMS = ("modules", "totals", "largest", "most imported")
 
 
 @pytest.mark.s3_real
-@pytest.mark.parametrize("serialization_format", ["pkl", "json"])
+@pytest.mark.parametrize(
+    "serialization_format", ["pkl", pytest.param("json", marks=pytest.mark.minutes)]
+)
 def test_totals_are_the_same_on_s3(demo, tmp_path, serialization_format):
     need_seaweedfs(demo)
     on_files = sums(tmp_path, "--format", serialization_format)

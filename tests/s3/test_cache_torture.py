@@ -16,7 +16,11 @@ SECONDS = os.environ.get("PERSIDICT_TORTURE_SECONDS")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "seconds"),
-    [("moto", 2), pytest.param("seaweed", 30, marks=pytest.mark.s3_real)],
+    [
+        ("moto", 2),
+        pytest.param("seaweed", 2, marks=pytest.mark.s3_real),
+        pytest.param("seaweed", 30, marks=[pytest.mark.s3_real, pytest.mark.minutes]),
+    ],
 )
 def test_no_read_is_stale_foreign_or_damaged(request, tmp_path, seed, kind, seconds):
     url = request.getfixturevalue(kind).url

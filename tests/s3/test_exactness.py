@@ -28,9 +28,10 @@ SHARE = 0.08
     params=[
         ("moto", SMALL),
         pytest.param(("moto", FULL), marks=[pytest.mark.s3_real, pytest.mark.minutes]),
-        pytest.param(("seaweed", FULL), marks=pytest.mark.s3_real),
+        pytest.param(("seaweed", SMALL), marks=pytest.mark.s3_real),
+        pytest.param(("seaweed", FULL), marks=[pytest.mark.s3_real, pytest.mark.minutes]),
     ],
-    ids=["moto-small", "moto", "seaweed"],
+    ids=["moto-small", "moto", "seaweed-small", "seaweed"],
 )
 def size(request):
     return request.param[1]

@@ -103,6 +103,7 @@ def check_table(
     """Run one operation and condition with all states, expected ETags and retrievals."""
     d = make_dict(append_only=append_only)
     d["another"] = "another item"
+    another = d.etag("another")
     for number, (present, expected, retrieve_value) in enumerate(
         product((True, False), ("current", "another", "absent"), RETRIEVALS)
     ):
@@ -116,7 +117,7 @@ def check_table(
             "condition": condition,
             "expected_etag": {
                 "current": actual,
-                "another": d.etag("another"),
+                "another": another,
                 "absent": ITEM_NOT_AVAILABLE,
             }[expected],
             "retrieve_value": retrieve_value,
