@@ -34,7 +34,7 @@ CONTENTS["persidict"] = CONTENTS["persidict-s3"] | {"persidict-s3"} | FAST
 ALONE_NEEDS = {"persidict-s3": ["moto"]}
 
 # What is tested without the GIL. orjson and lz4 have no wheels for such a Python.
-FREE_THREADED_TESTS = [f"tests/{name}" for name in ("core", "conformance", "file", "wrappers")]
+FREE_THREADED = ("core", "aio", "file", "wrappers", "s3", "conformance", "ecosystem", "torture")
 
 nox.needs_version = ">=2025.5"
 nox.options.sessions = ["tests"]
@@ -124,11 +124,11 @@ for _version in PYTHONS:
 
 @nox.session(name="tests-3.14t", python="3.14t")
 def free_threaded(session: nox.Session) -> None:
-    """The tests of core, files and wrappers without the GIL, and without codecs that need it."""
+    """The tests of the parts without the GIL, and without the codecs that need it."""
     sources = [arg for name in CONTENTS for arg in ("--editable", str(PACKAGES / name))]
     session.install("--no-deps", *sources)
     session.install(*group("test-base"), *group("free-threaded"))
-    pytest(session, *([] if session.posargs else FREE_THREADED_TESTS))
+    pytest(session, *([] if session.posargs else [f"tests/{name}" for name in FREE_THREADED]))
     say(session, "the tests passed without the GIL")
 
 

@@ -244,16 +244,25 @@ async def collect(stream):
 
 
 def test_an_iteration_goes_on_after_a_cancelled_step():
-    wrapped = LocalDict()
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    class HeldDict(LocalDict):
+        def _scan(self, prefix):
+            begun.set()
+            assert may_go_on.wait(30)
+            return super()._scan(prefix)
+
+    wrapped = HeldDict()
     wrapped.update({str(n): n for n in range(50)})
 
     async def main():
         stream = AsyncPersiDict(wrapped).items()
         step = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0)
+        assert await asyncio.to_thread(begun.wait, 30)
         step.cancel()
         with pytest.raises(asyncio.CancelledError):
             await step
+        may_go_on.set()
         found = await collect(stream)
         assert dict(found) == dict(wrapped)
         assert len(found) == 50

@@ -87,6 +87,8 @@ def test_an_interrupt_during_a_request(d, moto, name):
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no such signals here")
+# Where a handler raises in Python's `Thread.start`, the thread that begins complains.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("error", [TimeoutError("too slow"), ValueError("mine")], ids=repr)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_what_a_handler_raises_during_a_request(d, moto, name, error):
