@@ -105,7 +105,7 @@ class Interrupter:
             self._stop()
             self._handler()
 
-    if sys.version_info >= (3, 14):
+    if sys.version_info >= (3, 12):
         # There, a trace function gets no bytecodes of the first call of a function.
 
         def _start(self) -> None:
@@ -116,6 +116,9 @@ class Interrupter:
 
         def _stop(self) -> None:
             if sys.monitoring.get_tool(_TOOL) is not None:
+                # Before 3.14, giving the number back ended neither of these.
+                sys.monitoring.set_events(_TOOL, sys.monitoring.events.NO_EVENTS)
+                sys.monitoring.register_callback(_TOOL, sys.monitoring.events.INSTRUCTION, None)
                 sys.monitoring.free_tool_id(_TOOL)
 
         def _monitor(self, code: CodeType, offset: int) -> Any:

@@ -41,9 +41,9 @@ class DiskcacheItems(PersiDict[Any]):
             raise CommandFailed(
                 "reading a cache of diskcache needs diskcache: pip install diskcache"
             ) from error
-        self._cache = Cache(directory)
+        self._opened = _Opened(Cache(directory))
         self._originals: dict[NonEmptySafeStrTuple, Any] = {}
-        for original in self._cache:
+        for original in self._opened.cache:
             key = key_from_text(original if isinstance(original, str) else repr(original))
             if key in self._originals:
                 raise CommandFailed(f"{self._originals[key]!r} and {original!r} would be one key")
@@ -54,7 +54,7 @@ class DiskcacheItems(PersiDict[Any]):
         return _STAT
 
     def _load(self, key: NonEmptySafeStrTuple, known: object) -> tuple[Any, Stat]:
-        value = self._cache[self._originals[key]]
+        value = self._opened.cache[self._originals[key]]
         return (VALUE_NOT_RETRIEVED if known == _STAT.etag else value), _STAT
 
     def _store(self, key: NonEmptySafeStrTuple, value: Any, expected: object) -> NoReturn:
@@ -65,5 +65,15 @@ class DiskcacheItems(PersiDict[Any]):
 
     def _scan(self, prefix: SafeStrTuple) -> Iterator[tuple[NonEmptySafeStrTuple, Stat]]:
         for key, original in self._originals.items():
-            if key[: len(prefix)] == prefix and original in self._cache:
+            if key[: len(prefix)] == prefix and original in self._opened.cache:
                 yield key, _STAT
+
+
+class _Opened:
+    """Closes a cache when the last dict that reads it, a sub-dict perhaps, is gone."""
+
+    def __init__(self, cache: Any) -> None:
+        self.cache = cache
+
+    def __del__(self) -> None:
+        self.cache.close()
