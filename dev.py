@@ -39,7 +39,9 @@ def main(arguments):
             install_nox()
         named = bool(arguments) and not arguments[0].startswith("-")
         command = [PYTHON, "-m", "nox", *(["-s"] if named else []), *arguments]
-        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        # As pip does, uv then trusts whom this machine trusts: a company's proxy, for one.
+        environment = {"UV_SYSTEM_CERTS": "true", **os.environ}
+        code = subprocess.run(command, cwd=ROOT, check=False, env=environment).returncode
     except subprocess.CalledProcessError as error:
         code = error.returncode
     outcome = "no failure" if code == 0 else f"FAILED (exit code {code}), see above"

@@ -83,8 +83,9 @@ def with_main(program: bytes, symbols: dict[str, int]) -> bytes:
 def main() -> None:
     """Put the parts together."""
     prefix = Path(sys.argv[1]).resolve()
+    if prefix.exists():
+        sys.exit(f"{prefix} exists; name a directory that does not")
     parts = prefix / "parts"
-    shutil.rmtree(prefix, ignore_errors=True)
     parts.mkdir(parents=True)
     modules, wheel = download_modules(parts), download_interpreter(parts)
     library = prefix / "lib" / "python3.14t"
