@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from persidict import SafeStrTuple
+from tests.docs.page_namespaces import page_namespace
 
 for needed in ("persidict.file", "persidict.wrappers", "orjson", "lz4", "cloudpickle"):
     pytest.importorskip(needed)
@@ -45,9 +46,13 @@ def plain(value):
 def test_both_sides_of_each_line_give_the_same(page, tmp_path, monkeypatch):
     pytest.importorskip(PAGES[page])
     monkeypatch.chdir(tmp_path)
-    namespace = {"__name__": "page"}
     setup, *_ = BLOCK.findall((DOCS / f"{page}.md").read_text(encoding="utf-8"))
-    exec(compile(setup, page, "exec"), namespace)
+    with page_namespace() as namespace:
+        exec(compile(setup, page, "exec"), namespace)
+        compare_lines(page, namespace)
+
+
+def compare_lines(page, namespace):
     for theirs, ours, _ in lines_of(page):
         if not ours:
             assert NOT_RUN.search(theirs) or outcome(theirs, namespace) is None

@@ -15,6 +15,7 @@ for needed in ("persidict.file", "orjson", "lz4", "cloudpickle"):
     pytest.importorskip(needed)
 
 from persidict.core._cli.parser import main  # noqa: E402  # if all is there
+from tests.docs.page_namespaces import page_namespace  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", *(ROOT / "packages").glob("*/README.md")]
@@ -62,7 +63,11 @@ def test_following_a_page_gives_what_it_shows(page, request, tmp_path, monkeypat
         pytest.importorskip("persidict.adapters")
     if any("S3" in step.code or "s3://" in step.code for step in steps):
         request.getfixturevalue("s3_account")
-    namespace = {"__name__": "page"}
+    with page_namespace() as namespace:
+        follow(page, steps, namespace, capfd)
+
+
+def follow(page, steps, namespace, capfd):
     for step in steps:
         capfd.readouterr()
         if step.output is None:
