@@ -93,6 +93,46 @@ def test_the_script_may_have_changed(tmp_path):
     assert run(script(path, changed, READ, "print(point.doubled().x)"), store) == "3"
 
 
+NESTED = """
+class Error(Exception):
+    code = "top"
+
+class Http:
+    class Error(Exception):
+        code = "http"
+
+    class Colour(enum.Enum):
+        RED = 2
+
+def local():
+    class Error(Exception):
+        code = "local"
+    return Error
+
+Renamed = NamedTuple("Point", [("x", int)])
+Other = enum.Enum("Colour", {"RED": 3})
+"""
+
+
+@pytest.mark.parametrize("reads_in", ["the same run", "the second run"])
+def test_classes_of_one_name_are_told_apart(tmp_path, reads_in):
+    value = "Http.Error('a'), local()('b'), Renamed(1), Http.Colour.RED, Other.RED, lambda: 0"
+    write = f"path.write_bytes(b''.join(codec.encode([{value}], b'')))\n"
+    check = """
+error, other, row, colour, third, _ = codec.decode(path.read_bytes())
+assert type(error) is Http.Error and error.args == ("a",), type(error)
+assert colour is Http.Colour.RED
+assert other.code == "local" and type(other) is not Error and other.args == ("b",)
+assert tuple(row) == (1,) and type(row) is not Point
+assert third.value == 3 and type(third) is not Colour
+print("apart")
+"""
+    condition = {"the same run": "", "the second run": "if not path.exists():\n    "}[reads_in]
+    job = script(tmp_path / "job.py", CLASSES, NESTED, condition, write, check)
+    for _ in range(2):
+        assert run(job, str(tmp_path / "value")) == "apart"
+
+
 def test_another_script_gets_the_stored_classes(tmp_path):
     store = str(tmp_path / "value")
     run(script(tmp_path / "one.py", CLASSES, WRITE), store)

@@ -244,6 +244,12 @@ def test_names_that_lead_elsewhere_are_refused():
             stable_digest(value)
 
 
+def test_a_class_of_a_script_that_no_name_leads_to_is_refused():
+    other = enum.Enum("Level", {"A": 1}, module="__main__")
+    with pytest.raises(TypeError, match=r"__main__\.Level"):
+        stable_digest(other.A)
+
+
 def test_nanoseconds_of_polars():
     pl = pytest.importorskip("polars")
     numbers = pl.Series([1, 2, 1001, None])

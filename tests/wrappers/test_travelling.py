@@ -21,15 +21,27 @@ WAYS = {"by_pickle": None, "by_joblib": "joblib", "by_cloudpickle": "cloudpickle
 def test_workers_share_the_results_of_a_script(way, tmp_path):
     if WAYS[way] is not None:
         pytest.importorskip(WAYS[way])
+    assert run(tmp_path, way) == {"results": [[1, 4], [3]], "keys differ": []}
+
+
+@pytest.mark.slow
+def test_workers_tell_classes_of_one_name_apart(tmp_path):
+    pytest.importorskip("joblib")
+    names = ["", "Legacy", "refused"]
+    expected = {"here": names, "there": names, "computed again": 0}
+    assert run(tmp_path, "classes_of_one_name") == expected
+
+
+def run(directory, way):
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(tmp_path), way],
+        [sys.executable, str(SCRIPT), str(directory), way],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"results": [[1, 4], [3]], "keys differ": []}
+    return json.loads(done.stdout)
 
 
 def test_a_store_in_memory_stays():

@@ -17,14 +17,51 @@ class Point:
     x: int
 
 
+class Legacy:
+    @dataclasses.dataclass
+    class Point:
+        x: int
+
+
+def make():
+    @dataclasses.dataclass
+    class Point:
+        x: int
+
+    return Point
+
+
 @memoize(STORE)
 def area(point):
     return point.x**2
 
 
+@memoize(STORE)
+def name_of(point):
+    return type(point).__qualname__.rpartition(".")[0]
+
+
 @memoize(STORE, once=True)
 def triple(x):
     return x * 3
+
+
+def refusal(point):
+    try:
+        return name_of(point)
+    except TypeError:
+        return "refused"
+
+
+def classes_of_one_name():
+    """Print what workers return for three classes that cloudpickle sends under one name."""
+    from joblib import Parallel, delayed
+
+    points = Point(1), Legacy.Point(1), make()(1)
+    here = [refusal(point) for point in points]
+    stored = len(STORE)
+    there = Parallel(n_jobs=2)(delayed(refusal)(point) for point in points)
+    print(json.dumps({"here": here, "there": there, "computed again": len(STORE) - stored}))
 
 
 def by_pickle():
@@ -49,6 +86,8 @@ def by_cloudpickle():
 
 
 if __name__ == "__main__":
+    if sys.argv[2] == "classes_of_one_name":
+        sys.exit(classes_of_one_name())
     results = list(map(list, globals()[sys.argv[2]]()))
     expected = {area.key_of(Point(1)), area.key_of(Point(2)), triple.key_of(1)}
     print(json.dumps({"results": results, "keys differ": [*map(str, set(STORE) ^ expected)]}))

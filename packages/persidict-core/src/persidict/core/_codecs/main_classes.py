@@ -23,6 +23,7 @@ _PROTOCOL = b"\x80\x05"
 _START = _PROTOCOL + b"X"  # BINUNICODE; a pickle without this header has a frame here
 _PREFIX = b"persidict script "
 _POP = b"0"
+_MARK = "persidict qualname"
 _LENGTH_END = len(_START) + 4
 _LONGEST_HEADER = 1 << 16
 
@@ -34,6 +35,22 @@ def script_header() -> bytes:
         return _PROTOCOL
     text = _PREFIX + os.fsencode(script)
     return _START + len(text).to_bytes(4, "little") + text + _POP
+
+
+def found_by_name(kind: type) -> bool:
+    """Return whether the main module has a class under the class's own name."""
+    return _own_class(kind.__module__, kind.__qualname__) is kind
+
+
+def marked(reduced: Any, kind: type) -> Any:
+    """Add the qualified name to what cloudpickle stores of a class of this script.
+
+    It goes where cloudpickle keeps a place for such additions, and ignores them.
+    """
+    make, arguments, *rest = reduced
+    if make.__name__ not in _REPLACED or arguments[-1] is not None:
+        return reduced
+    return make, (*arguments[:-1], {_MARK: kind.__qualname__}), *rest
 
 
 def load(data: bytes) -> Any:
@@ -78,39 +95,33 @@ class _MainUnpickler(pickle.Unpickler):
         return found
 
 
-def _own_class(module: object, name: object) -> type | None:
-    """Return the class of that name at the top level of the main module."""
+def _own_class(module: object, qualname: str) -> type | None:
+    """Return the class that a qualified name leads to in the main module."""
     if module not in MAIN_MODULES:
         return None
     for main in MAIN_MODULES:
-        found = getattr(sys.modules.get(main), str(name), None)
+        found: Any = sys.modules.get(main)
+        for name in qualname.split("."):
+            found = getattr(found, name, None)
         if isinstance(found, type) and found.__module__ in MAIN_MODULES:
-            return found if found.__qualname__ == name else None
+            return found if found.__qualname__ == qualname else None
     return None
 
 
 def _class_maker(make: Callable[..., Any]) -> Callable[..., Any]:
-    def make_class(constructor: Any, name: str, bases: Any, keywords: Any, *rest: Any) -> Any:
-        own = _own_class(keywords.get("__module__"), name)
-        return own or make(constructor, name, bases, keywords, *rest)
+    """Return the own class for a stored one that its script has found by its name."""
+
+    def make_class(*arguments: Any) -> Any:
+        qualname = (arguments[-1] or {}).get(_MARK)
+        own = _own_class("__main__", qualname) if qualname else None
+        return own or make(*arguments)
 
     return make_class
 
 
-def _enum_maker(make: Callable[..., Any]) -> Callable[..., Any]:
-    def make_enum(
-        bases: Any, name: str, qualname: str, members: Any, module: str, *rest: Any
-    ) -> Any:
-        own = _own_class(module, qualname)
-        return own or make(bases, name, qualname, members, module, *rest)
-
-    return make_enum
-
-
 def _state_setter(set_state: Callable[..., Any]) -> Callable[..., Any]:
     def set_class_state(kind: Any, state: Any) -> Any:
-        own = _own_class(kind.__module__, kind.__qualname__)
-        return kind if kind is own else set_state(kind, state)
+        return kind if found_by_name(kind) else set_state(kind, state)
 
     return set_class_state
 
@@ -119,6 +130,6 @@ def _state_setter(set_state: Callable[..., Any]) -> Callable[..., Any]:
 # classes come back by value.
 _REPLACED = {
     "_make_skeleton_class": _class_maker,
-    "_make_skeleton_enum": _enum_maker,
+    "_make_skeleton_enum": _class_maker,
     "_class_setstate": _state_setter,
 }

@@ -16,7 +16,13 @@ from operator import methodcaller
 from typing import Any, NoReturn
 
 from persidict.core._codecs.base import missing_package
-from persidict.core._codecs.main_classes import MAIN_MODULES, load, script_header
+from persidict.core._codecs.main_classes import (
+    MAIN_MODULES,
+    found_by_name,
+    load,
+    marked,
+    script_header,
+)
 from persidict.core.errors import raise_if_from_handler
 
 # Packages whose objects are known to be restored.
@@ -67,7 +73,6 @@ def pickled(value: Any) -> list[bytes]:
             pieces = _cloudpickled(value, None)
         except ImportError:
             return _verified(pieces)  # only the same script can read it
-        pieces[0:1] = [script_header(), pieces[0][_PROTOCOL_BYTES:]]
     elif all(map(_is_trusted, named)):
         return pieces
     return _verified(pieces)
@@ -119,7 +124,11 @@ def _cloudpickled(value: Any, refusal: Exception | None) -> Pieces:
     if worker_main is not None and worker_main.__name__ == "__mp_main__":
         cloudpickle.register_pickle_by_value(worker_main)
     pieces = Pieces()
-    _cloud_pickler(cloudpickle.Pickler)(pieces, 5).dump(value)
+    pickler = _cloud_pickler(cloudpickle.Pickler)(pieces, 5)
+    pickler.has_own_classes = False
+    pickler.dump(value)
+    if pickler.has_own_classes:
+        pieces[0:1] = [script_header(), pieces[0][_PROTOCOL_BYTES:]]
     return pieces
 
 
@@ -127,7 +136,18 @@ def _cloudpickled(value: Any, refusal: Exception | None) -> Pieces:
 def _cloud_pickler(base: Any) -> Any:
     """Derive from cloudpickle's pickler, which stores a memoryview as bytes and a file as text."""
     reducers = {io.TextIOWrapper: _refuse_file, memoryview: _reduce_view}
-    return type("Pickler", (base,), {"dispatch_table": base.dispatch_table.new_child(reducers)})
+
+    def reducer_override(self: Any, obj: Any, /) -> Any:
+        reduced = base.reducer_override(self, obj)
+        if isinstance(obj, type) and type(reduced) is tuple and found_by_name(obj):
+            self.has_own_classes = True
+            return marked(reduced, obj)
+        return reduced
+
+    body: dict[str, Any] = {"dispatch_table": base.dispatch_table.new_child(reducers)}
+    if hasattr(base, "reducer_override"):  # on PyPy, its classes come back by value
+        body["reducer_override"] = reducer_override
+    return type("Pickler", (base,), body)
 
 
 def _refuse_file(file: io.TextIOWrapper) -> NoReturn:

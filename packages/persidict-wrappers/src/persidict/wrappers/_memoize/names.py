@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 # A spawned worker loads the script under the second name.
@@ -57,11 +58,29 @@ def lookup(named: Any) -> Any:
 
 
 def is_found(kind: type) -> bool:
-    """Tell whether a class's name leads to it.
+    """Tell whether a class's name leads to it, here or in the script that this process works for.
 
-    A worker process may have a class of the script that it works for without having its module.
+    A worker process may have a class of that script without having its module.
     """
     found = lookup(kind)
-    return found is kind or (
-        found is None and kind.__module__ in _MAIN and "<locals>" not in kind.__qualname__
-    )
+    if found is not None or not _sender or kind.__module__ not in _MAIN:
+        return found is kind
+    owners = _owners(kind)
+    return len(owners) < 2 and "<locals>" not in stable_qualname(kind)
+
+
+def stable_qualname(named: Any) -> str:
+    """Return the qualified name of a class or function as the script that defines it knows it.
+
+    A class that cloudpickle has sent has lost its outer names; its methods have not.
+    """
+    if _sender and isinstance(named, type) and lookup(named) is None:
+        return next(iter(_owners(named)), named.__qualname__)
+    return str(named.__qualname__)
+
+
+def _owners(kind: type) -> set[str]:
+    """Return the qualified names that the methods of a class have before their own."""
+    methods = [part for part in vars(kind).values() if isinstance(part, FunctionType)]
+    owners = {method.__qualname__.rpartition(".")[0] for method in methods}
+    return {owner for owner in owners if owner.rpartition(".")[2] == kind.__name__}

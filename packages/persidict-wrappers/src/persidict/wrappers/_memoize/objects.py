@@ -26,7 +26,7 @@ from persidict.wrappers._memoize.canonical import (
     refuse,
 )
 from persidict.wrappers._memoize.function_state import state_of
-from persidict.wrappers._memoize.names import is_found, lookup, stable_module
+from persidict.wrappers._memoize.names import is_found, lookup, stable_module, stable_qualname
 
 _REFERENCES = (type, types.FunctionType, types.BuiltinFunctionType)
 _MUTABLE = (list, dict, set, bytearray)
@@ -183,4 +183,4 @@ def _feed_reference(update: Update, value: Any) -> None:
 
 
 def _feed_name(update: Update, named: Any) -> None:
-    feed_text(update, b"name", f"{stable_module(named)}:{named.__qualname__}")
+    feed_text(update, b"name", f"{stable_module(named)}:{stable_qualname(named)}")
