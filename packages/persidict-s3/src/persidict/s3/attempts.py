@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
 from persidict.core.errors import raise_if_from_handler
+from persidict.s3.errors import redirect_of
 
 SILENT_ATTEMPTS = 2
 """Attempts at a server that never answers; each costs the whole time limit."""
@@ -98,12 +99,22 @@ def observe(client: Any, on_unreachable: Callable[[], None]) -> None:
         # The full name, so that it is asked before botocore's own handler.
         name = f"needs-retry.s3.{operation}"
         events.register(name, _leave_in_doubt, unique_id=f"persidict-in-doubt-{operation}")
+    events.register_first("needs-retry.s3", _stay, unique_id="persidict-stay")
 
 
 def give_up_on_silence(request_dict: dict[str, Any], **_: Any) -> bool | None:
     """Stop botocore from resending a request after several attempts without an answer."""
     silences = request_dict["context"].get(_SILENCES, 0) + _state.earlier_silences
     return False if silences >= SILENT_ATTEMPTS else None
+
+
+def _stay(request_dict: dict[str, Any], response: Any = None, **_: Any) -> None:
+    """Keep botocore from asking for the bucket's region if a redirect isn't about regions.
+
+    It would ask the same server, which redirects that request too, until the stack is full.
+    """
+    if response is not None and redirect_of(response[1].get("ResponseMetadata", {})):
+        request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _begin(**_: Any) -> None:

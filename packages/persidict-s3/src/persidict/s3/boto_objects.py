@@ -178,6 +178,8 @@ class BotoObjects(ObjectStore):
         except ValueError as error:
             raise_from_handler(error)
             raise OddAnswer(f"the listing of {directory!r} can't be parsed: {error}") from error
+        if "IsTruncated" not in answer and "Name" not in answer:
+            raise OddAnswer(f"the answer is no listing of {directory!r}")
         objects = objects_in(answer)
         if objects is None:
             objects = _objects(answer, directory)

@@ -23,6 +23,7 @@ from persidict.core.errors import raise_if_from_handler
 from persidict.s3.attempts import give_up_on_silence
 from persidict.s3.errors import OddAnswer
 from persidict.s3.listed_objects import read_quickly
+from persidict.s3.parameters import validate_endpoint
 
 # Seconds. persidict tries an endpoint that refuses or fails four times and a silent one twice: it
 # reports one that takes no connection after 7 s, one that never answers after 31 s.
@@ -53,6 +54,9 @@ _FILES = (
 )
 
 
+_CONFIGURED = "AWS_ENDPOINT_URL, or endpoint_url in ~/.aws/config,"
+
+
 class Settings(NamedTuple):
     """The parameters of a dict that determine its client."""
 
@@ -77,6 +81,7 @@ def make_client(settings: Settings) -> Made:
     made = _make(settings, elsewhere=url is not None and not is_aws(url))
     if url is None and not is_aws(made.client.meta.endpoint_url):
         # The environment or a profile names another server.
+        validate_endpoint(made.client.meta.endpoint_url, _CONFIGURED)
         made = _make(settings, elsewhere=True)
     events = made.client.meta.events
     events.register_last("before-call.s3", _expect_for_large_bodies_only)
@@ -143,9 +148,15 @@ def _make(settings: Settings, *, elsewhere: bool) -> Made:
     # After boto3, which adds its directory to the search path of the loader that it finds.
     core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
     region = settings.region or session.region_name or "us-east-1"
-    client = session.client(
-        "s3", region_name=region, endpoint_url=settings.endpoint_url, config=config
-    )
+    try:
+        client = session.client(
+            "s3", region_name=region, endpoint_url=settings.endpoint_url, config=config
+        )
+    except ValueError as error:
+        raise_if_from_handler(error)
+        if settings.endpoint_url is not None or "endpoint" not in str(error):
+            raise
+        raise ValueError(f"{_CONFIGURED} must begin with http:// or https://") from None
     return Made(client, None if settings.anonymous else session.get_credentials())
 
 

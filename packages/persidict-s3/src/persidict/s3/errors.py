@@ -27,6 +27,7 @@ class Uncertain(Exception):
 S3_ERRORS = (BotoCoreError, ClientError, OddAnswer, Uncertain)
 
 _REGION = "the bucket is in another region: pass region=..."
+_NO_S3 = "check endpoint_url: a proxy may have changed the answer, or it is no S3 server"
 _SERVICE = "the server is at fault or overloaded: try again later"
 _ADVICE = {
     "NoSuchBucket": "there is no such bucket: check its name; create_bucket=True creates it, and "
@@ -77,6 +78,7 @@ _ADVICE_FOR_STATUS = {
     400: "the server gave no reason; check bucket_name and region, and renew expired credentials",
     403: _PERMISSION,
     404: _ADVICE["NoSuchBucket"],
+    429: _ADVICE["SlowDown"],
     501: _ADVICE["NotImplemented"],
     507: _ADVICE["XMinioStorageFull"],
 }
@@ -98,8 +100,30 @@ def code_of(error: BaseException) -> str:
 
 
 def is_missing_key(error: BaseException) -> bool:
-    """Tell whether the server said that there is no such object."""
-    return status_of(error) == 404 and code_of(error) != "NoSuchBucket"
+    """Tell whether the server said that there is no such object.
+
+    If the answer has a body without a code of S3's, something else has answered, such as a proxy
+    whose server is not there.
+    """
+    return status_of(error) == 404 and code_of(error) != "NoSuchBucket" and not _is_foreign(error)
+
+
+def _is_foreign(error: BaseException) -> bool:
+    """Tell whether the body of an answer is not S3's."""
+    if not isinstance(error, ClientError) or error.operation_name.startswith("Head"):
+        return False
+    metadata: Any = error.response.get("ResponseMetadata", {})
+    length = metadata.get("HTTPHeaders", {}).get("content-length", "0")
+    return length != "0" and code_of(error) in ("", str(status_of(error)))
+
+
+def redirect_of(metadata: Any) -> str:
+    """Return where an answer redirects to; empty: nowhere, or to the bucket's region."""
+    headers = metadata.get("HTTPHeaders", {})
+    is_redirect = 300 < metadata.get("HTTPStatusCode", 0) < 400
+    if not is_redirect or "x-amz-bucket-region" in headers:
+        return ""
+    return str(headers.get("location", ""))
 
 
 def backend_error(
@@ -135,7 +159,7 @@ def _advice(error: Exception) -> str:
     if isinstance(error, Uncertain):
         return "read the item to see what it is now, then decide"
     if isinstance(error, OddAnswer):
-        return "check endpoint_url: a proxy may have changed the answer, or it is no S3 server"
+        return _NO_S3
     code, status = code_of(error), status_of(error)
     if code in _ADVICE:
         return _ADVICE[code]
@@ -143,6 +167,17 @@ def _advice(error: Exception) -> str:
         return _KMS_ADVICE
     if code == "AccessDenied":
         return _PERMISSION
-    if code in ("", str(status)):
-        return _ADVICE_FOR_STATUS.get(status, _SERVICE if status >= 500 else "")
+    if isinstance(error, ClientError) and code in ("", str(status)):
+        return _advice_for_status(error)
     return _SERVICE if status >= 500 else ""
+
+
+def _advice_for_status(error: ClientError) -> str:
+    """Say what to do about an answer without a code of S3's."""
+    address = redirect_of(error.response.get("ResponseMetadata", {}))
+    if address:
+        return f"the server redirects to {address}: use the address of that server"
+    status = status_of(error)
+    if status == 404 and _is_foreign(error):
+        return _NO_S3
+    return _ADVICE_FOR_STATUS.get(status, _SERVICE if status >= 500 else "")

@@ -104,7 +104,7 @@ class FastObjects(ObjectStore):
         except Exception as error:  # boto3 decides
             raise_if_from_handler(error)
             failure = _Failure.of(error)
-            if failure.is_missing:
+            if failure.status == 404:
                 raise KeyError(name) from error
         else:
             found = _found(result)
@@ -227,8 +227,8 @@ class _Failure(NamedTuple):
 
     @property
     def is_missing(self) -> bool:
-        """Whether the server said that there is no such object."""
-        return self.status == 404 and self.code != "NoSuchBucket"
+        """Whether the body of the answer says that there is no such object."""
+        return self.status == 404 and self.code not in ("", "NoSuchBucket")
 
     @classmethod
     def of(cls, error: Exception) -> _Failure:

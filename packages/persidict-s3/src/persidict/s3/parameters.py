@@ -72,20 +72,21 @@ def validate_connection(region: object, endpoint_url: object, config: object, cl
         if given is not None and not isinstance(given, kind):
             raise TypeError(f"{name} must be a {kind.__name__} or None, got {type(given).__name__}")
     if isinstance(endpoint_url, str):
-        _validate_endpoint(endpoint_url)
+        validate_endpoint(endpoint_url, "endpoint_url")
     if client is not None and not hasattr(client, "get_object"):
         raise TypeError(f"client must be a boto3 S3 client or None, got {type(client).__name__}")
 
 
-def _validate_endpoint(url: str) -> None:
+def validate_endpoint(url: str, name: str) -> None:
+    """Raise ``ValueError`` unless this is the address of a server; `name` says who gave it."""
     if "@" in url:
         raise ValueError(
-            "credentials don't belong in endpoint_url, which is shown and logged, and boto3 "
+            f"credentials don't belong in {name}, which is shown and logged, and boto3 "
             "does not send them: it takes them from the environment, ~/.aws/credentials or "
             "the machine's role"
         )
     parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise ValueError("endpoint_url must be an address without ? and #")
+        raise ValueError(f"{name} must be an address without ? and #")
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"endpoint_url must begin with http:// or https://, got {shown(url)}")
+        raise ValueError(f"{name} must begin with http:// or https://, got {shown(url)}")
