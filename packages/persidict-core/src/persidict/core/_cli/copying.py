@@ -16,8 +16,15 @@ from persidict.core._cli.arguments import (
     add_store_options,
 )
 from persidict.core._cli.diskcache_source import SCHEME, DiskcacheItems
-from persidict.core._cli.output import CommandFailed, ProgressBar, one_line, say, say_json
-from persidict.core._cli.reading import read_all
+from persidict.core._cli.output import (
+    NEGATIVE,
+    CommandFailed,
+    ProgressBar,
+    one_line,
+    say,
+    say_json,
+)
+from persidict.core._cli.reading import read_all, status_of
 from persidict.core._cli.selection import Selection, format_key, parse_key
 from persidict.core._cli.stores import fail_on_wrong_format, open_existing, open_named
 from persidict.core._codecs.equality import strictly_equal
@@ -80,8 +87,9 @@ def diff(options: Namespace) -> int:
     target = open_existing(options, "target")
     selection = Selection(options.selection)
     code = 0
-    for key, outcome, error in _differences(source, target, selection):
-        code = 1
+    for key, outcome, unreadable in _differences(source, target, selection):
+        code = max(code, NEGATIVE if unreadable is None else status_of(unreadable))
+        error = unreadable and one_line(unreadable.error)
         if options.json:
             say_json({"key": format_key(key), "outcome": outcome, "error": error})
         else:
@@ -170,8 +178,8 @@ def _report(options: Namespace, counts: dict[str, int]) -> None:
 
 def _differences(
     source: PersiDict[Any], target: PersiDict[Any], selection: Selection
-) -> Iterator[tuple[NonEmptySafeStrTuple, str, str | None]]:
-    """Yield key, outcome and perhaps an error of every item that differs."""
+) -> Iterator[tuple[NonEmptySafeStrTuple, str, Unreadable | None]]:
+    """Yield key, outcome and perhaps what can't be read of every item that differs."""
     met: set[NonEmptySafeStrTuple] = set()
     batch: dict[NonEmptySafeStrTuple, Any] = {}
     for key, value in read_all(source, selection.scan(source)):
@@ -188,13 +196,13 @@ def _differences(
 
 def _compare(
     batch: dict[NonEmptySafeStrTuple, Any], target: PersiDict[Any]
-) -> Iterator[tuple[NonEmptySafeStrTuple, str, str | None]]:
+) -> Iterator[tuple[NonEmptySafeStrTuple, str, Unreadable | None]]:
     others = dict(read_all(target, iter([(key, None) for key in batch])))
     for key, value in batch.items():
         other = others.get(key, _ABSENT)
         for found in (value, other):
             if isinstance(found, Unreadable):
-                yield key, "unreadable", one_line(found.error)
+                yield key, "unreadable", found
                 break
         else:
             if other is _ABSENT:

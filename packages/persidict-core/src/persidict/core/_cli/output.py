@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Any, Self
 
+# Exit statuses.
+NEGATIVE, USAGE, FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
+
 
 class CommandFailed(Exception):
     """The command can't do what it was asked: exit status 1."""

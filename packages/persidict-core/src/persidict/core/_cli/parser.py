@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from functools import partial
 
 from persidict.core._cli.arguments import CommandParser
-from persidict.core._cli.output import CommandFailed, one_line
+from persidict.core._cli.output import (
+    BROKEN_PIPE,
+    FAILURE,
+    INTERRUPTED,
+    NEGATIVE,
+    USAGE,
+    CommandFailed,
+    one_line,
+)
 from persidict.core._version import __version__
 from persidict.core.errors import (
     BackendError,
@@ -18,8 +26,6 @@ from persidict.core.errors import (
     EncodingError,
     MutationPolicyError,
 )
-
-NEGATIVE, USAGE, FAILURE, INTERRUPTED, BROKEN_PIPE = 1, 2, 3, 130, 141
 
 _DESCRIPTION = "Inspect and change persidict stores in files and on S3."
 _EPILOG = """\

@@ -17,6 +17,8 @@ from persidict.core._cli.arguments import (
     add_store,
 )
 from persidict.core._cli.output import (
+    FAILURE,
+    NEGATIVE,
     CommandFailed,
     ProgressBar,
     one_line,
@@ -33,8 +35,8 @@ from persidict.core._cli.stores import (
 from persidict.core._cli.values import encode_for_output
 from persidict.core.backend import StatLike
 from persidict.core.base import PersiDict
-from persidict.core.copied_values import Unreadable, each_value
-from persidict.core.errors import BackendError, DecodingError
+from persidict.core.copied_values import ITEM_ERRORS, Unreadable, each_value
+from persidict.core.errors import BackendError
 from persidict.core.keys import NonEmptySafeStrTuple
 
 _BATCH = 256
@@ -64,7 +66,8 @@ def add_to(commands: Parsers) -> None:
         verify,
         "read every item",
         "Read and decode every item and report damaged ones. The exit status is 1 if there are "
-        f"any. {RUNS_CODE}",
+        "any, and 3 if the store failed to read an item, which may be intact. "
+        f"{RUNS_CODE}",
     )
     add_store(parser, selection=True)
     add_quiet(parser)
@@ -95,7 +98,7 @@ def verify(options: Namespace) -> int:
     """Read every item and report those that are damaged."""
     store = open_existing(options)
     selection = Selection(options.selection)
-    damaged: list[dict[str, str]] = []
+    found: dict[str, list[dict[str, str]]] = {"damaged": [], "unreadable": []}
     count = 0
     with ProgressBar(
         lambda: sum(1 for _ in selection.keys(store)), wanted=not options.quiet
@@ -104,16 +107,26 @@ def verify(options: Namespace) -> int:
             count += 1
             bar.step()
             if isinstance(value, Unreadable):
-                damaged.append({"key": format_key(key), "error": one_line(value.error)})
+                kind = "damaged" if status_of(value) == NEGATIVE else "unreadable"
+                shown = {"key": format_key(key), "error": one_line(value.error)}
+                found[kind].append(shown)
                 if not options.json:
-                    bar.say(f"damaged {format_key(key)}: {damaged[-1]['error']}")
+                    bar.say(f"{kind} {shown['key']}: {shown['error']}")
     if not count:
         fail_if_nothing_is_selected(options, store, selection)
     if options.json:
-        say_json({"items": count, "damaged": damaged})
+        say_json({"items": count, **found})
     else:
-        say(f"{count} items, {len(damaged)} damaged")
-    return 1 if damaged else 0
+        unreadable = f", {len(found['unreadable'])} unreadable" if found["unreadable"] else ""
+        say(f"{count} items, {len(found['damaged'])} damaged{unreadable}")
+    if found["unreadable"]:
+        return FAILURE
+    return NEGATIVE if found["damaged"] else 0
+
+
+def status_of(value: Unreadable) -> int:
+    """Return the exit status for an item that can't be read, but may be intact."""
+    return NEGATIVE if isinstance(value.error, ITEM_ERRORS) else FAILURE
 
 
 def read_all(
@@ -128,7 +141,7 @@ def read_all(
     while batch := list(islice(listing, _BATCH)):
         for key, value in each_value(store, batch, (BackendError, TypeError)):
             error = value.error if isinstance(value, Unreadable) else None
-            is_damaged = error is None or isinstance(error, (DecodingError, TypeError))
+            is_damaged = error is None or isinstance(error, ITEM_ERRORS)
             failures = 0 if is_damaged else failures + 1
             if error is not None and failures == _MAX_FAILURES_IN_A_ROW:
                 raise error
