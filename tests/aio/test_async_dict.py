@@ -109,6 +109,12 @@ def test_conditional_operations():
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("forgetful", [list, sorted, lambda d: "a" in d])
+def test_forgotten_async_and_await_are_told_at_once(forgetful):
+    with pytest.raises(TypeError):
+        forgetful(AsyncPersiDict(LocalDict()))
+
+
 def test_wrong_arguments_are_told_at_once():
     with pytest.raises(TypeError, match="must be a PersiDict, got dict"):
         AsyncPersiDict({})

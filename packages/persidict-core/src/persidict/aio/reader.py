@@ -38,6 +38,10 @@ class AsyncReader(Generic[ValueType]):
         ValueError: `max_threads` is not positive.
     """
 
+    # Otherwise Python would call `__getitem__` with 0, 1 and so on, and never wait for an answer.
+    __iter__: None = None
+    __contains__: None = None
+
     def __init__(self, wrapped: PersiDict[ValueType], *, max_threads: int | None = None) -> None:
         if not isinstance(wrapped, PersiDict):
             raise TypeError(f"wrapped must be a PersiDict, got {type(wrapped).__name__}")
