@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+import subprocess
 import sys
 import threading
 import time
@@ -274,3 +275,23 @@ def test_wrong_counters():
     for amount in (1.5, True, "1"):
         with pytest.raises(TypeError, match="amount must be an int"):
             Counter(LocalDict(), "visits").add(amount)
+
+
+def test_a_lease_at_exit_is_refused_and_free_again(tmp_path):
+    files = pytest.importorskip("persidict.file")
+    program = f"""
+import sys
+from persidict.file import FileDirDict
+from persidict.wrappers import Lease
+store = FileDirDict({str(tmp_path)!r})
+class Late:
+    def __del__(self):
+        Lease(store, "late").acquire(timeout=0)
+sys.modules["late"] = Late()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "RuntimeError" in done.stderr, done.stderr
+    with Lease(files.FileDirDict(tmp_path), "late"):
+        pass

@@ -116,6 +116,13 @@ def test_leases_that_say_nothing_we_know(store):
         assert one.try_it(after=0.1)
 
 
+def test_what_can_be_no_lease_is_left_alone(store):
+    store[KEY] = {"somebody's": "data"}
+    with pytest.raises(ValueError, match="can't be a lease, because its value is of type dict"):
+        Contender(store).try_it()
+    assert store[KEY] == {"somebody's": "data"}
+
+
 def test_a_lease_that_goes_while_it_is_looked_at(store, monkeypatch):
     one, other = Contender(store), Contender(store)
     assert one.try_it()

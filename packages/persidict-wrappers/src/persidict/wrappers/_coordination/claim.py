@@ -28,7 +28,7 @@ from persidict.core.flags import (
     ITEM_NOT_AVAILABLE,
     NEVER_RETRIEVE,
 )
-from persidict.core.keys import NonEmptySafeStrTuple
+from persidict.core.keys import NonEmptySafeStrTuple, shown_key
 from persidict.core.results import ETagIfExists
 from persidict.wrappers._coordination.heartbeat import Heartbeat
 
@@ -279,6 +279,11 @@ class Claim:
         self._etag = etag
         self._since = self.clock()
         is_absent = etag is ITEM_NOT_AVAILABLE
+        if not is_absent and not isinstance(text, str):
+            raise ValueError(
+                f"the item {shown_key(self.key)} can't be a lease, because its value is of type "
+                f"{type(text).__name__}; it is left alone"
+            )
         self._seen = _ABSENT if is_absent else ClaimText.from_text(text, self._seconds)
 
 

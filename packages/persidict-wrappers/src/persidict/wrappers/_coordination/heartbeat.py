@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from typing import Protocol
@@ -34,7 +35,13 @@ class Heartbeat:
         return self._stopped.is_set()
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread.
+
+        Raises:
+            RuntimeError: The interpreter is exiting.
+        """
+        if sys.is_finalizing():  # Python 3.11 would wait for the thread for ever
+            raise RuntimeError("no heartbeat can start while the interpreter exits")
         try:
             thread = threading.Thread(
                 target=_beat, args=self._target, name="persidict-lease", daemon=True
