@@ -90,7 +90,14 @@ def increment(count: int | ItemNotAvailableFlag) -> int | KeepCurrentFlag | Dele
     return answer
 
 
+def next_number(count: int) -> int:
+    return count + 1
+
+
 def transforming(d: LocalDict[int]) -> None:
     result = d.transform_item("a", transformer=increment, n_retries=None)
+    assert_type(d.transform_item("a", transformer=next_number, default=0), OperationResult[int])
+    d.transform_item("a", transformer=lambda n: n + 1, default=0)
+    d.transform_item("a", transformer=next_number)  # type: ignore[call-overload]
     assert_type(result, OperationResult[int])
     assert_type(result.new_value, int | ItemNotAvailableFlag)

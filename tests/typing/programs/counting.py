@@ -12,3 +12,11 @@ def increased(n: int | ItemNotAvailableFlag) -> int:
 result = counts.transform_item("visits", transformer=increased)
 if result.new_value is not ITEM_NOT_AVAILABLE:
     print(result.new_value + 1)
+
+
+def next_number(n: int) -> int:
+    return n + 1
+
+
+counts.transform_item("visits", transformer=next_number, default=0)
+counts.transform_item("visits", transformer=lambda n: n + 1, default=0)

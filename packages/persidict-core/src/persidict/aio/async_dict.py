@@ -191,6 +191,16 @@ class AsyncPersiDict(AsyncReader[ValueType]):
             self.wrapped.discard_if, key, condition=condition, expected_etag=expected_etag
         )
 
+    @overload
+    async def transform_item(
+        self,
+        key: NonEmptyPersiDictKey,
+        *,
+        transformer: Callable[[ValueType], ValueType | Joker],
+        n_retries: int | None = 6,
+        default: ValueType,
+    ) -> OperationResult[ValueType]: ...
+    @overload
     async def transform_item(
         self,
         key: NonEmptyPersiDictKey,
@@ -198,6 +208,9 @@ class AsyncPersiDict(AsyncReader[ValueType]):
         transformer: TransformingFunction[ValueType],
         n_retries: int | None = 6,
         default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
+    ) -> OperationResult[ValueType]: ...
+    async def transform_item(
+        self, key: Any, *, transformer: Any, n_retries: Any = 6, default: Any = ITEM_NOT_AVAILABLE
     ) -> OperationResult[ValueType]:
         """See `PersiDict.transform_item`; `transformer` runs in a thread."""
         return await self._threads.change(

@@ -35,6 +35,8 @@ from persidict.core.results import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from persidict.core.transformers import TransformingFunction
 
 _Default = TypeVar("_Default")
@@ -42,10 +44,7 @@ _MISSING: Any = object()
 
 
 class ConditionalOperations(Backend[ValueType]):
-    """Reads and changes under a condition on an item's ETag, and compare-and-swap loops.
-
-    They are atomic because `_store` and `_erase` are.
-    """
+    """Conditional reads and changes, which are atomic because `_store` and `_erase` are."""
 
     def etag(self, key: NonEmptyPersiDictKey) -> ETagValue:
         """Return the item's ETag; it changes with every write.
@@ -245,6 +244,16 @@ class ConditionalOperations(Backend[ValueType]):
             self, complete, DELETE_CURRENT, condition, expected_etag, NEVER_RETRIEVE
         )
 
+    @overload
+    def transform_item(
+        self,
+        key: NonEmptyPersiDictKey,
+        *,
+        transformer: Callable[[ValueType], ValueType | Joker],
+        n_retries: int | None = 6,
+        default: ValueType,
+    ) -> OperationResult[ValueType]: ...
+    @overload
     def transform_item(
         self,
         key: NonEmptyPersiDictKey,
@@ -252,6 +261,9 @@ class ConditionalOperations(Backend[ValueType]):
         transformer: TransformingFunction[ValueType],
         n_retries: int | None = 6,
         default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
+    ) -> OperationResult[ValueType]: ...
+    def transform_item(
+        self, key: Any, *, transformer: Any, n_retries: Any = 6, default: Any = ITEM_NOT_AVAILABLE
     ) -> OperationResult[ValueType]:
         """Read, compute and write back, again until nobody else wrote in between.
 
@@ -299,8 +311,7 @@ class ConditionalOperations(Backend[ValueType]):
         if type(default) not in PLAIN_TYPES:
             validate_default(default)
         if self._max_workers == 1:
-            # A look is cheaper than encoding a value in vain. Where each is a request, the insert
-            # goes first: it needs no look if the item is absent.
+            # Looking is cheaper than encoding in vain. Where each is a request, it comes second.
             value = guarded.value_of(self, complete)
             if value is not ITEM_NOT_AVAILABLE:
                 return value  # type: ignore[no-any-return]  # validated

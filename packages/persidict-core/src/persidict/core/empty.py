@@ -11,7 +11,6 @@ from persidict.core.conditions import validate_transform_arguments
 from persidict.core.flags import (
     ITEM_NOT_AVAILABLE,
     AnyETagFlag,
-    ItemNotAvailableFlag,
     ValueNotRetrievedFlag,
 )
 from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, SafeStrTuple
@@ -22,7 +21,6 @@ from persidict.core.results import (
     Stat,
     ValueType,
 )
-from persidict.core.transformers import TransformingFunction
 
 
 class EmptyDict(PersiDict[ValueType]):
@@ -59,12 +57,7 @@ class EmptyDict(PersiDict[ValueType]):
         return outcome._replace(new_value=ITEM_NOT_AVAILABLE)
 
     def transform_item(
-        self,
-        key: NonEmptyPersiDictKey,
-        *,
-        transformer: TransformingFunction[ValueType],
-        n_retries: int | None = 6,
-        default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
+        self, key: Any, *, transformer: Any, n_retries: Any = 6, default: Any = ITEM_NOT_AVAILABLE
     ) -> OperationResult[ValueType]:
         """Report an absent item; the transformer is not called."""
         self._complete(key)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, overload
 
 from persidict.core._codecs.equality import strictly_equal
 from persidict.core.backend import ETagMismatch
@@ -159,6 +159,16 @@ class WriteOnceDict(ForwardingDict[ValueType]):
             return ConditionalOperationResult(satisfied, actual, actual, actual)
         return super().discard_if(key, condition=condition, expected_etag=expected_etag)
 
+    @overload
+    def transform_item(
+        self,
+        key: NonEmptyPersiDictKey,
+        *,
+        transformer: Callable[[ValueType], ValueType | Joker],
+        n_retries: int | None = 6,
+        default: ValueType,
+    ) -> OperationResult[ValueType]: ...
+    @overload
     def transform_item(
         self,
         key: NonEmptyPersiDictKey,
@@ -166,6 +176,9 @@ class WriteOnceDict(ForwardingDict[ValueType]):
         transformer: TransformingFunction[ValueType],
         n_retries: int | None = 6,
         default: ValueType | ItemNotAvailableFlag = ITEM_NOT_AVAILABLE,
+    ) -> OperationResult[ValueType]: ...
+    def transform_item(
+        self, key: Any, *, transformer: Any, n_retries: Any = 6, default: Any = ITEM_NOT_AVAILABLE
     ) -> OperationResult[ValueType]:
         """Call the transformer, which must return `KEEP_CURRENT`.
 

@@ -120,7 +120,7 @@ class ChangingConformance(Conformance):
             d.transform_item("a", transformer=lambda _: 1 / 0)
         for wrong, error in ((1.5, TypeError), ("1", TypeError), (-1, ValueError)):
             with pytest.raises(error):
-                d.transform_item("a", transformer=_increment, n_retries=wrong)  # type: ignore[arg-type]
+                d.transform_item("a", transformer=_increment, n_retries=wrong)  # type: ignore[call-overload]
         assert "a" not in d
 
     def test_transform_item_gives_up(self, make_dict: MakeDict) -> None:
