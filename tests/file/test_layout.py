@@ -390,3 +390,16 @@ def test_without_joblib_the_error_says_what_to_install(sample, monkeypatch):
     monkeypatch.setitem(sys.modules, "joblib", None)
     with pytest.raises((RuntimeError, ImportError), match="pip install joblib"):
         sample("pkl")["numpy", "array"]
+
+
+@pytest.mark.parametrize("prefix", [(), ("a",)])
+def test_clear_leaves_empty_directories_that_may_be_of_others(tmp_path, prefix):
+    d = FileDirDict(base_dir=tmp_path, digest_len=0, serialization_format="json", durable=False)
+    theirs = [tmp_path / ".git/refs/tags", tmp_path / "a/inbox/new"]
+    for directory in theirs:
+        directory.mkdir(parents=True)
+    d["a", "b", "c"] = d["x"] = 1
+    d.get_subdict(prefix).clear()
+    assert all(directory.is_dir() for directory in theirs)
+    assert not (tmp_path / "a/b").exists()
+    assert ("a", "b", "c") not in d

@@ -56,7 +56,9 @@ class ManyItems:
             yield from write_batch(batch, expected, self._folder, stop=stop)
 
     def clear(self, directories: list[str], found: Iterator[Found]) -> None:
-        """Delete all files of a listing, then the directories of items that are empty.
+        """Delete all files of a listing, and the directories of items that are empty then.
+
+        Without digests in the names, these are the directories of the files that it has deleted.
 
         Args:
             directories: Those that lead to the listed directory.
@@ -65,6 +67,7 @@ class ManyItems:
         folder = self._folder
         start = len(os.path.join(folder.root, ""))
         erase_names(folder, names_of(start, found), durable=self._durable)
-        for path in directories_below(os.path.join(folder.root, *directories), self._layout):
-            is_removed(folder, os.path.relpath(path, folder.root).split(os.sep))
+        if self._layout.has_digests:  # otherwise they may be somebody else's, such as git's
+            for path in directories_below(os.path.join(folder.root, *directories), self._layout):
+                is_removed(folder, os.path.relpath(path, folder.root).split(os.sep))
         remove_lock_file(folder, directories)

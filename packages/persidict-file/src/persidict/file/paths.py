@@ -38,12 +38,16 @@ class Layout:
         serialization_format: The extension of the files.
         digest_len: How many characters of its digest follow a component; 0: none. There are no
             more than `MAX_DIGEST_LEN`.
+
+    Attributes:
+        has_digests: Whether names tell the directories of items from those of other programs.
     """
 
     def __init__(self, serialization_format: str, digest_len: int) -> None:
         digest_len = min(digest_len, MAX_DIGEST_LEN)
         self.suffix = "." + serialization_format
         self._digest_len = digest_len
+        self.has_digests = digest_len > 0
         self._tail = digest_len + 1 if digest_len else 0
         self._pairs = _pairs()
         digest = f"_[a-z2-7]{{{digest_len}}}" if digest_len else ""
