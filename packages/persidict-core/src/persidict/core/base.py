@@ -308,7 +308,8 @@ class PersiDict(ConditionalOperations[ValueType], abc.MutableMapping[Any, ValueT
         """Do the same as `copy_to`, then delete from the target what this dict lacks.
 
         It deletes an item only if this dict still lacks it and nobody has changed it meanwhile,
-        and nothing if an item could not be copied.
+        and nothing if an item could not be copied. If this dict is empty, for example because it
+        was opened with another format, nothing remains in the target.
 
         Raises:
             MutationPolicyError: The target is append-only.
