@@ -11,6 +11,7 @@ pytestmark = pytest.mark.s3
 
 
 class Small(PersiDictConformance):
+    n_many = 20  # long listings have tests of their own
     n_threads = 4
     increments_per_thread = 3
     n_random_runs = 3

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.wrappers, pytest.mark.s3, pytest.mark.slow]
 class Small:
     """What grows with these numbers is how often, not what is tested."""
 
+    n_many = 20
     n_threads = 4
     increments_per_thread = 3
     n_random_runs = 1

@@ -37,8 +37,8 @@ class BoundedDict(ForwardingDict[ValueType]):
         Once a bound is exceeded, an eighth of it is freed. Several processes that share the
         wrapped dict may exceed the bound by an eighth each, and know each other's writes, but not
         each other's reads. An item that somebody has written since it was chosen for deletion
-        stays. To let items expire too, put an `ExpiringDict` around this dict: inside of it, expired
-        items would count no more, but stay.
+        stays. To let items expire too, put an `ExpiringDict` around this dict. Inside of it,
+        expired items would count no more, but stay.
 
     Example:
         >>> from persidict import LocalDict

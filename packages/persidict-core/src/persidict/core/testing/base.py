@@ -48,6 +48,8 @@ class Conformance:
     """False where equal values may share an ETag (plain text on S3)."""
     n_threads: ClassVar[int] = 16
     increments_per_thread: ClassVar[int] = 10
+    n_many: ClassVar[int] = 1100
+    """How many items the test of long listings writes; a page of most servers has up to 1,000."""
     n_random_runs: ClassVar[int] = 20
     """How many random sequences of operations are compared with the model."""
 

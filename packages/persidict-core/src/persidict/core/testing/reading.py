@@ -204,6 +204,24 @@ class ReadingConformance(Conformance):
         assert d.setdefault("a", make_dict()) == "first"
         assert set(d) == {A}
 
+    def test_keys_that_differ_in_case(self, make_dict: MakeDict) -> None:
+        d = make_dict()
+        expected = {"a": "1", "A": "2", ("x", "b"): "3", ("X", "b"): "4", ("x", "B"): "5"}
+        d.update(expected)
+        assert d == expected
+        assert d["A"] == "2"
+        assert ("X", "B") not in d
+        assert d.get_subdict("x") == {"b": "3", "B": "5"}
+
+    def test_many_items(self, make_dict: MakeDict) -> None:
+        d = make_dict()
+        keys = {("p", f"{number:05}") for number in range(self.n_many)}
+        d.update((key, "value") for key in keys)
+        d["q"] = "other"
+        assert len(d) == self.n_many + 1
+        assert set(d.get_subdict("p").keys()) == {key[1:] for key in keys}
+        assert sum(1 for _ in d.items()) == self.n_many + 1
+
     def test_bulk(self, make_dict: MakeDict) -> None:
         d = make_dict()
         d.set_many([("a", "1"), (["b", "c"], "2")])
