@@ -121,3 +121,15 @@ def test_a_configured_address_without_a_scheme(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9")
     with pytest.raises(ValueError, match=r"AWS_ENDPOINT_URL.* must begin with http"):
         BasicS3Dict("b")
+
+
+def test_the_region_that_s3_itself_names_is_used(d, intervene):
+    asked = intervene(
+        lambda environ: "/us-east-1/" in environ.get("HTTP_AUTHORIZATION", ""),
+        "301 Moved Permanently",
+        b"<Error><Code>PermanentRedirect</Code><Message>Elsewhere.</Message></Error>",
+        **{"Location": "https://elsewhere.example/x", "x-amz-bucket-region": "eu-west-1"},
+    )
+    assert d["a"] == 1
+    assert "a" in d
+    assert asked

@@ -113,7 +113,7 @@ def _stay(request_dict: dict[str, Any], response: Any = None, **_: Any) -> None:
 
     It would ask the same server, which redirects that request too, until the stack is full.
     """
-    if response is not None and redirect_of(response[1].get("ResponseMetadata", {})):
+    if response is not None and redirect_of(response[1]):
         request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 

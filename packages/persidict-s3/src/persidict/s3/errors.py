@@ -113,17 +113,19 @@ def _is_foreign(error: BaseException) -> bool:
     if not isinstance(error, ClientError) or error.operation_name.startswith("Head"):
         return False
     metadata: Any = error.response.get("ResponseMetadata", {})
-    length = metadata.get("HTTPHeaders", {}).get("content-length", "0")
-    return length != "0" and code_of(error) in ("", str(status_of(error)))
-
-
-def redirect_of(metadata: Any) -> str:
-    """Return where an answer redirects to; empty: nowhere, or to the bucket's region."""
     headers = metadata.get("HTTPHeaders", {})
-    is_redirect = 300 < metadata.get("HTTPStatusCode", 0) < 400
-    if not is_redirect or "x-amz-bucket-region" in headers:
-        return ""
-    return str(headers.get("location", ""))
+    has_body = bool(headers) and headers.get("content-length") != "0"
+    return has_body and code_of(error) in ("", str(status_of(error)))
+
+
+def redirect_of(answer: Any) -> str:
+    """Return where an answer redirects to; empty: nowhere, or S3 itself names another region."""
+    metadata = answer.get("ResponseMetadata", {})
+    headers, status = metadata.get("HTTPHeaders", {}), metadata.get("HTTPStatusCode", 0)
+    is_of_s3 = "x-amz-bucket-region" in headers or (
+        answer.get("Error", {}).get("Code", "") not in ("", str(status))
+    )
+    return str(headers.get("location", "")) if 300 < status < 400 and not is_of_s3 else ""
 
 
 def backend_error(
@@ -174,7 +176,7 @@ def _advice(error: Exception) -> str:
 
 def _advice_for_status(error: ClientError) -> str:
     """Say what to do about an answer without a code of S3's."""
-    address = redirect_of(error.response.get("ResponseMetadata", {}))
+    address = redirect_of(error.response)
     if address:
         return f"the server redirects to {address}: use the address of that server"
     status = status_of(error)
