@@ -142,6 +142,36 @@ def test_another_script_gets_the_stored_classes(tmp_path):
     assert said == "False 2 1 Row(a=1)"
 
 
+CACHED = """
+import functools
+
+@functools.cache
+def factorial(n):
+    return n * factorial(n - 1) if n else 1
+
+class Table:
+    @functools.lru_cache(maxsize=7)
+    def row(self, n):
+        return [n] * factorial(n)
+"""
+
+
+def test_functions_with_a_cache_are_stored_with_their_definition(tmp_path):
+    store = str(tmp_path / "value")
+    value = "[factorial, Table()]"
+    write = f"path.write_bytes(b''.join(codec.encode({value}, b'')))\n"
+    read = """
+function, table = codec.decode(path.read_bytes())
+assert function(5) == 120 and table.row(3) == [3] * 6
+assert table.row.cache_info().maxsize == 7
+print(table.__class__ is globals().get("Table"))
+"""
+    assert run(script(tmp_path / "job.py", CLASSES, CACHED, write, read), store) == "True"
+    assert run(script(tmp_path / "other.py", CLASSES, read), store) == "False"
+    for _ in range(2):
+        assert run(script(tmp_path / "job.py", CLASSES, CACHED, read), store) == "True"
+
+
 def test_a_class_that_the_script_has_no_more(tmp_path):
     store, path = str(tmp_path / "value"), tmp_path / "job.py"
     run(script(path, CLASSES, WRITE), store)

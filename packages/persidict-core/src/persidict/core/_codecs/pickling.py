@@ -8,11 +8,11 @@ classes can be pickled but not restored: then the write fails instead of every l
 from __future__ import annotations
 
 import io
+import operator
 import pickle
 import sys
 import types
-from functools import cache
-from operator import methodcaller
+from functools import cache, lru_cache
 from typing import Any, NoReturn
 
 from persidict.core._codecs.base import missing_package
@@ -33,7 +33,8 @@ _TRUSTED = frozenset(
         *("numpy", "pandas", "polars", "pyarrow"),
     }
 )
-_NAMED = (type, types.FunctionType, types.BuiltinFunctionType)
+_Cached = type(cache(len))
+_NAMED = (type, types.FunctionType, types.BuiltinFunctionType, _Cached)
 _PROTOCOL_BYTES = 2
 
 
@@ -138,6 +139,8 @@ def _cloud_pickler(base: Any) -> Any:
     reducers = {io.TextIOWrapper: _refuse_file, memoryview: _reduce_view}
 
     def reducer_override(self: Any, obj: Any, /) -> Any:
+        if isinstance(obj, _Cached) and obj.__module__ in MAIN_MODULES:
+            return _reduce_cached(obj)
         reduced = base.reducer_override(self, obj)
         if isinstance(obj, type) and type(reduced) is tuple and found_by_name(obj):
             self.has_own_classes = True
@@ -150,6 +153,22 @@ def _cloud_pickler(base: Any) -> Any:
     return type("Pickler", (base,), body)
 
 
+class _CacheMaker:
+    """Pickled, it becomes the decorator that `lru_cache` returns."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return lru_cache, self._arguments
+
+
+def _reduce_cached(function: Any) -> tuple[Any, ...]:
+    """Have a function with a cache pickled by value; its own pickle is its name in the script."""
+    how = function.cache_parameters()
+    return operator.call, (_CacheMaker(how["maxsize"], how["typed"]), function.__wrapped__)
+
+
 def _refuse_file(file: io.TextIOWrapper) -> NoReturn:
     raise TypeError(f"an open file can't be stored: {file!r}")
 
@@ -158,4 +177,4 @@ def _reduce_view(view: memoryview) -> tuple[Any, ...]:
     content = view.tobytes()
     if (view.format, view.ndim) == ("B", 1):
         return memoryview, (content,)
-    return methodcaller("cast", view.format, view.shape), (memoryview(content),)
+    return operator.methodcaller("cast", view.format, view.shape), (memoryview(content),)
