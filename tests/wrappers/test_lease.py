@@ -295,3 +295,26 @@ sys.modules["late"] = Late()
     assert "RuntimeError" in done.stderr, done.stderr
     with Lease(files.FileDirDict(tmp_path), "late"):
         pass
+
+
+@pytest.mark.parametrize("value", [2.5, True, "5", {"a": 1}])
+@pytest.mark.parametrize("act", [Counter.add, Counter.reset, lambda counter: counter.value])
+def test_a_counter_leaves_alone_what_is_no_int(store, act, value):
+    store["mine"] = value
+    with pytest.raises(TypeError, match="'mine' is no counter"):
+        act(Counter(store, "mine"))
+    assert store["mine"] == value
+
+
+def test_resetting_by_many_returns_each_addition_once(store):
+    counter, found = Counter(store, "n"), []
+
+    def add_and_reset(_):
+        for _ in range(20):
+            Counter(store, "n").add()
+            found.append(Counter(store, "n").reset())
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add_and_reset, range(4)))
+    assert sum(found) + counter.value == 80
+    assert counter.reset() == 0

@@ -118,7 +118,7 @@ def test_leases_that_say_nothing_we_know(store):
 
 def test_what_can_be_no_lease_is_left_alone(store):
     store[KEY] = {"somebody's": "data"}
-    with pytest.raises(ValueError, match="can't be a lease, because its value is of type dict"):
+    with pytest.raises(TypeError, match="can't be a lease, because its value is of type dict"):
         Contender(store).try_it()
     assert store[KEY] == {"somebody's": "data"}
 

@@ -53,6 +53,16 @@ def test_queues_and_other_items_share_a_store(store):
     assert store["other"] == 1
 
 
+@pytest.mark.parametrize("value", ["text", "5", {"a": 1}, '{"sign": "", "other": 1}'])
+def test_an_item_that_is_no_queue_is_left_alone(store, value):
+    store["jobs", "state"] = value
+    queue = Queue(store, "jobs")
+    for act in (lambda: queue.put(1), lambda: queue.get(timeout=0), lambda: len(queue)):
+        with pytest.raises(ValueError, match="no queue"):
+            act()
+    assert store["jobs", "state"] == value
+
+
 def test_a_failed_task_is_given_to_another_worker_and_then_put_aside(store):
     queue = Queue(store, "jobs", max_attempts=2)
     number = queue.put("difficult")

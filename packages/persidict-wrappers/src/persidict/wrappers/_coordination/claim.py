@@ -280,7 +280,7 @@ class Claim:
         self._since = self.clock()
         is_absent = etag is ITEM_NOT_AVAILABLE
         if not is_absent and not isinstance(text, str):
-            raise ValueError(
+            raise TypeError(
                 f"the item {shown_key(self.key)} can't be a lease, because its value is of type "
                 f"{type(text).__name__}; it is left alone"
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from persidict.core.base import PersiDict
-from persidict.core.flags import ITEM_NOT_AVAILABLE
-from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple
+from persidict.core.flags import DELETE_CURRENT, ITEM_NOT_AVAILABLE, KEEP_CURRENT, Joker
+from persidict.core.keys import NonEmptyPersiDictKey, NonEmptySafeStrTuple, shown_key
 
 
 class Counter:
@@ -42,25 +42,50 @@ class Counter:
 
     @property
     def value(self) -> int:
-        """The number now; 0 if nothing was added."""
-        return int(self.store.get(self.name, 0))
+        """The number now; 0 if nothing was added.
+
+        Raises:
+            TypeError: The item is no int.
+        """
+        return self._number(self.store.get(self.name, 0))
 
     def add(self, amount: int = 1) -> int:
         """Add to the number and return it.
 
         Raises:
-            TypeError: `amount` is no int.
+            TypeError: `amount` is no int, or the item is none; then it is left alone.
         """
         if not isinstance(amount, int) or isinstance(amount, bool):
             raise TypeError(f"amount must be an int, got {amount!r}")
 
         def added(value: Any) -> int:
-            return amount if value is ITEM_NOT_AVAILABLE else int(value) + amount
+            return amount if value is ITEM_NOT_AVAILABLE else self._number(value) + amount
 
         outcome = self.store.transform_item(self.name, transformer=added, n_retries=None)
         result: Any = outcome.new_value
         return int(result)
 
     def reset(self) -> int:
-        """Begin at 0 again, and return what the number was; nothing is lost in between."""
-        return int(self.store.pop(self.name, 0))
+        """Begin at 0 again, and return what the number was; nothing is lost in between.
+
+        Raises:
+            TypeError: The item is no int. It is left alone.
+        """
+        number = 0
+
+        def removed(value: Any) -> Joker:
+            nonlocal number
+            is_absent = value is ITEM_NOT_AVAILABLE
+            number = 0 if is_absent else self._number(value)
+            return KEEP_CURRENT if is_absent else DELETE_CURRENT
+
+        self.store.transform_item(self.name, transformer=removed, n_retries=None)
+        return number
+
+    def _number(self, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(
+                f"the item {shown_key(self.name)} is no counter: its value is of type "
+                f"{type(value).__name__}"
+            )
+        return value

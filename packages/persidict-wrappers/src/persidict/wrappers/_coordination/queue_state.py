@@ -31,12 +31,19 @@ class QueueState:
 
     @classmethod
     def parse(cls, text: Any) -> Self:
-        """Return what a stored text says; an absent item is an empty queue."""
+        """Return what a stored text says; an absent item is an empty queue.
+
+        Raises:
+            ValueError: It is something else.
+        """
         if text is ITEM_NOT_AVAILABLE:
             return cls()
-        parts = json.loads(text)
-        del parts["sign"]
-        return cls(**parts)
+        try:
+            parts = json.loads(text)
+            del parts["sign"]
+            return cls(**parts)
+        except (TypeError, ValueError, KeyError):
+            raise ValueError("the item of this name is no queue, and is left alone") from None
 
     def text(self) -> str:
         """Return the text to store; a random part makes each text unique."""
