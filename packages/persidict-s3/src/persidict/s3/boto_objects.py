@@ -36,6 +36,7 @@ WRITE_IDS = "persidict-writers"
 _MAX_CONFLICTS = 50
 _MAX_PAUSE = 0.2
 _BODY_ATTEMPTS = 4
+_PARTS_OF_A_LISTING = frozenset({"Name", "KeyCount", "IsTruncated", "Contents"})
 
 
 class BotoObjects(ObjectStore):
@@ -178,7 +179,7 @@ class BotoObjects(ObjectStore):
         except ValueError as error:
             raise_from_handler(error)
             raise OddAnswer(f"the listing of {directory!r} can't be parsed: {error}") from error
-        if "IsTruncated" not in answer and "Name" not in answer:
+        if _PARTS_OF_A_LISTING.isdisjoint(answer):
             raise OddAnswer(f"the answer is no listing of {directory!r}")
         objects = objects_in(answer)
         if objects is None:
