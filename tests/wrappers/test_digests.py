@@ -492,6 +492,16 @@ def wrapped(x):
     return x
 
 
+def test_functions_of_numpy_go_by_their_names():
+    np = pytest.importorskip("numpy", minversion="2")
+    functions = [np.sum, np.mean, np.add, np.exp, np.linalg.norm, np.concatenate]
+    assert len({stable_digest(one) for one in functions}) == len(functions)
+    assert stable_digest(np.mean) == stable_digest(pickle.loads(pickle.dumps(np.mean)))
+    for one in (np.frompyfunc(len, 1, 1), np.vectorize(len), np.add.reduce):
+        with pytest.raises(TypeError, match="no stable form"):
+            stable_digest(one)
+
+
 def test_arrays_that_differ_in_more_than_values():
     np = pytest.importorskip("numpy")
     numbers = np.arange(6).reshape(2, 3)

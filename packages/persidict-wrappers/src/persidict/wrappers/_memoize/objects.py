@@ -29,6 +29,7 @@ from persidict.wrappers._memoize.function_state import state_of
 from persidict.wrappers._memoize.names import is_found, lookup, stable_module, stable_qualname
 
 _REFERENCES = (type, types.FunctionType, types.BuiltinFunctionType)
+_FUNCTIONS_OF_NUMPY = ("ufunc", "_ArrayFunctionDispatcher")
 _MUTABLE = (list, dict, set, bytearray)
 _POINTER = struct.calcsize("P")
 # A class may have a pointer to its instances' dict and one to their weak references.
@@ -41,7 +42,7 @@ def feed_object(update: Update, value: Any) -> bool:
         _feed_member(update, value)
     elif isinstance(value, PurePath):
         _feed_path(update, value)
-    elif isinstance(value, _REFERENCES):
+    elif isinstance(value, _REFERENCES) or _is_function_of_numpy(value):
         _feed_reference(update, value)
     elif isinstance(value, tuple) and hasattr(type(value), "_fields"):
         _feed_named_tuple(update, value)
@@ -161,6 +162,12 @@ def _feed_class_name(update: Update, value: object) -> None:
     if not is_found(type(value)):
         raise refuse(value)
     _feed_name(update, type(value))
+
+
+def _is_function_of_numpy(value: Any) -> bool:
+    kind = type(value)
+    is_function = kind.__module__ == "numpy" and kind.__name__ in _FUNCTIONS_OF_NUMPY
+    return is_function and hasattr(value, "__qualname__")  # numpy 1 has ufuncs without
 
 
 def _feed_reference(update: Update, value: Any) -> None:
