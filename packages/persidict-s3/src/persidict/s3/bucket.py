@@ -107,22 +107,19 @@ def _create(client: Any, name: str, *, is_aws: bool) -> None:
     if is_aws:
         validate_new_bucket_name(name)
     region = client.meta.region_name
-    settings: dict[str, Any] = {}
     # us-east-1 is the one region that must not be named; other servers rarely have several.
-    if is_aws and region not in (None, "us-east-1", "aws-global"):
-        settings["CreateBucketConfiguration"] = _in_region(region)
+    in_region: dict[str, Any] = {}
+    if region not in (None, "us-east-1", "aws-global"):
+        in_region["CreateBucketConfiguration"] = {"LocationConstraint": region}
+    settings = in_region if is_aws else {}
     try:
         client.create_bucket(Bucket=name, **settings)
     except ClientError as error:
-        if code_of(error) == "IllegalLocationConstraintException" and region and not settings:
-            client.create_bucket(Bucket=name, CreateBucketConfiguration=_in_region(region))
+        if code_of(error) == "IllegalLocationConstraintException" and in_region != settings:
+            client.create_bucket(Bucket=name, **in_region)
             return
         if code_of(error) == "BucketAlreadyOwnedByYou":
             return  # somebody was faster
         if code_of(error) != "BucketAlreadyExists":
             raise
         client.head_bucket(Bucket=name)  # some servers say it of one's own bucket too
-
-
-def _in_region(region: str) -> dict[str, str]:
-    return {"LocationConstraint": region}
