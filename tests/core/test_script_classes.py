@@ -114,9 +114,10 @@ Other = enum.Enum("Colour", {"RED": 3})
 """
 
 
+@pytest.mark.parametrize("last", ["None", "lambda: 0"])
 @pytest.mark.parametrize("reads_in", ["the same run", "the second run"])
-def test_classes_of_one_name_are_told_apart(tmp_path, reads_in):
-    value = "Http.Error('a'), local()('b'), Renamed(1), Http.Colour.RED, Other.RED, lambda: 0"
+def test_classes_of_one_name_are_told_apart(tmp_path, reads_in, last):
+    value = f"Http.Error('a'), local()('b'), Renamed(1), Http.Colour.RED, Other.RED, {last}"
     write = f"path.write_bytes(b''.join(codec.encode([{value}], b'')))\n"
     check = """
 error, other, row, colour, third, _ = codec.decode(path.read_bytes())
@@ -140,6 +141,13 @@ def test_another_script_gets_the_stored_classes(tmp_path):
     again = "print(type(point) is Point, point.doubled().x, colour.value, row)"
     said = run(script(tmp_path / "other.py", mine, READ, again), store)
     assert said == "False 2 1 Row(a=1)"
+
+
+def test_a_nested_class_is_not_taken_for_another_in_the_same_run(tmp_path):
+    write = "path.write_bytes(b''.join(codec.encode(Http.Error('a'), b'')))\n"
+    check = "error = codec.decode(path.read_bytes())\nprint(type(error) is Http.Error, error.code)"
+    job = script(tmp_path / "job.py", CLASSES, NESTED, write, check)
+    assert run(job, str(tmp_path / "value")) == "True http"
 
 
 CACHED = """
