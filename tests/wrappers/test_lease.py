@@ -306,6 +306,15 @@ def test_a_counter_leaves_alone_what_is_no_int(store, act, value):
     assert store["mine"] == value
 
 
+def test_a_counter_goes_on_from_an_int_of_numpy(store):
+    np = pytest.importorskip("numpy")
+    store["n"] = np.int64(5)
+    assert Counter(store, "n").value == 5
+    assert Counter(store, "n").add(2) == 7
+    store["n"] = np.int64(5)
+    assert Counter(store, "n").reset() == 5
+
+
 def test_resetting_by_many_returns_each_addition_once(store):
     counter, found = Counter(store, "n"), []
 

@@ -16,14 +16,7 @@ from persidict.core._cli.arguments import (
     add_store_options,
 )
 from persidict.core._cli.diskcache_source import SCHEME, DiskcacheItems
-from persidict.core._cli.output import (
-    NEGATIVE,
-    CommandFailed,
-    ProgressBar,
-    one_line,
-    say,
-    say_json,
-)
+from persidict.core._cli.output import CommandFailed, ProgressBar, one_line, say, say_json
 from persidict.core._cli.reading import read_all, status_of
 from persidict.core._cli.selection import Selection, format_key, parse_key
 from persidict.core._cli.stores import fail_on_wrong_format, open_existing, open_named
@@ -88,7 +81,7 @@ def diff(options: Namespace) -> int:
     selection = Selection(options.selection)
     code = 0
     for key, outcome, unreadable in _differences(source, target, selection):
-        code = max(code, NEGATIVE if unreadable is None else status_of(unreadable))
+        code = max(code, status_of(unreadable))
         error = unreadable and one_line(unreadable.error)
         if options.json:
             say_json({"key": format_key(key), "outcome": outcome, "error": error})

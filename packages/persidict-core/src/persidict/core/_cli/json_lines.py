@@ -20,7 +20,7 @@ from persidict.core._cli.arguments import (
     add_quiet,
     add_store,
 )
-from persidict.core._cli.output import NEGATIVE, ProgressBar, one_line, say, say_json, warn
+from persidict.core._cli.output import ProgressBar, one_line, say, say_json, warn
 from persidict.core._cli.reading import read_all, status_of
 from persidict.core._cli.selection import Selection, format_key, parse_key
 from persidict.core._cli.stores import fail_if_nothing_is_selected, open_existing, open_named
@@ -95,7 +95,7 @@ def export(options: Namespace) -> int:
             problem = _write_line(output, key, value)
             if problem is not None:
                 warn(f"{format_key(key)} was left out: {problem}")
-                code = max(code, status_of(value) if isinstance(value, Unreadable) else NEGATIVE)
+                code = max(code, status_of(value))
         output.flush()
     if is_empty:
         fail_if_nothing_is_selected(options, store, selection)

@@ -124,9 +124,10 @@ def verify(options: Namespace) -> int:
     return NEGATIVE if found["damaged"] else 0
 
 
-def status_of(value: Unreadable) -> int:
-    """Return the exit status for an item that can't be read, but may be intact."""
-    return NEGATIVE if isinstance(value.error, ITEM_ERRORS) else FAILURE
+def status_of(value: Any) -> int:
+    """Return the exit status for an item in trouble: `FAILURE` if the store failed to read it."""
+    has_failed = isinstance(value, Unreadable) and not isinstance(value.error, ITEM_ERRORS)
+    return FAILURE if has_failed else NEGATIVE
 
 
 def read_all(
@@ -140,9 +141,7 @@ def read_all(
     failures = 0
     while batch := list(islice(listing, _BATCH)):
         for key, value in each_value(store, batch, (BackendError, TypeError)):
-            error = value.error if isinstance(value, Unreadable) else None
-            is_damaged = error is None or isinstance(error, ITEM_ERRORS)
-            failures = 0 if is_damaged else failures + 1
-            if error is not None and failures == _MAX_FAILURES_IN_A_ROW:
-                raise error
+            failures = failures + 1 if status_of(value) == FAILURE else 0
+            if failures == _MAX_FAILURES_IN_A_ROW:
+                raise value.error
             yield key, value

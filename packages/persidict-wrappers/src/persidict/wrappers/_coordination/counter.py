@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from persidict.core.base import PersiDict
 from persidict.core.flags import DELETE_CURRENT, ITEM_NOT_AVAILABLE, KEEP_CURRENT, Joker
@@ -83,9 +84,9 @@ class Counter:
         return number
 
     def _number(self, value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
+        if not isinstance(value, SupportsIndex) or isinstance(value, bool):
             raise TypeError(
                 f"the item {shown_key(self.name)} is no counter: its value is of type "
                 f"{type(value).__name__}"
             )
-        return value
+        return index(value)  # numpy's too

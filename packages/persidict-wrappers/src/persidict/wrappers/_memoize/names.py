@@ -39,16 +39,6 @@ def work_for(main: str) -> None:
         _sender.append(main)
 
 
-def stable_module(named: Any) -> str:
-    """Return the module of a class or function, by a name that all processes know it by.
-
-    A worker process may have a class of the script that it works for, not of its own.
-    """
-    if _sender and named.__module__ in _MAIN and lookup(named) is None:
-        return _sender[0]
-    return importable_module(named.__module__)
-
-
 def lookup(named: Any) -> Any:
     """Return what the name of a class or function leads to; None: to nothing."""
     found: Any = sys.modules.get(named.__module__ or "")
@@ -57,30 +47,30 @@ def lookup(named: Any) -> Any:
     return found
 
 
+def stable_name(named: Any) -> str:
+    """Return the module and the qualified name that all processes know a class or function by.
+
+    A worker process may have a class of the script that it works for, not of its own. cloudpickle
+    has taken the outer names of such a class away, but not those of its methods.
+    """
+    if not _is_sent(named):
+        return f"{importable_module(named.__module__)}:{named.__qualname__}"
+    return f"{_sender[0]}:{next(iter(_owners(named)), named.__qualname__)}"
+
+
 def is_found(kind: type) -> bool:
-    """Tell whether a class's name leads to it, here or in the script that this process works for.
-
-    A worker process may have a class of that script without having its module.
-    """
-    found = lookup(kind)
-    if found is not None or not _sender or kind.__module__ not in _MAIN:
-        return found is kind
-    owners = _owners(kind)
-    return len(owners) < 2 and "<locals>" not in stable_qualname(kind)
+    """Tell whether a class's name leads to it, here or where it was sent from."""
+    if not _is_sent(kind):
+        return lookup(kind) is kind
+    return len(_owners(kind)) < 2 and "<locals>" not in stable_name(kind)
 
 
-def stable_qualname(named: Any) -> str:
-    """Return the qualified name of a class or function as the script that defines it knows it.
-
-    A class that cloudpickle has sent has lost its outer names; its methods have not.
-    """
-    if _sender and isinstance(named, type) and lookup(named) is None:
-        return next(iter(_owners(named)), named.__qualname__)
-    return str(named.__qualname__)
+def _is_sent(named: Any) -> bool:
+    return bool(_sender) and named.__module__ in _MAIN and lookup(named) is None
 
 
-def _owners(kind: type) -> set[str]:
+def _owners(named: Any) -> set[str]:
     """Return the qualified names that the methods of a class have before their own."""
-    methods = [part for part in vars(kind).values() if isinstance(part, FunctionType)]
+    methods = [part for part in vars(named).values() if isinstance(part, FunctionType)]
     owners = {method.__qualname__.rpartition(".")[0] for method in methods}
-    return {owner for owner in owners if owner.rpartition(".")[2] == kind.__name__}
+    return {owner for owner in owners if owner.rpartition(".")[2] == named.__name__}

@@ -1,4 +1,4 @@
-"""Canonical forms of numpy's arrays, scalars and dtypes: type, shape, layout and content.
+"""Canonical forms of numpy's arrays, scalars, dtypes and functions.
 
 The package is not imported: a value of its types exists only if somebody has loaded it.
 """
@@ -16,6 +16,7 @@ from persidict.wrappers._memoize.canonical import (
     refuse,
     token,
 )
+from persidict.wrappers._memoize.objects import feed_reference
 
 # Without long doubles, which have bytes without meaning in them.
 _PLAIN_KINDS = frozenset("biufcmMSU")
@@ -35,6 +36,8 @@ def feed_numpy(update: Update, value: Any) -> bool:
         feed_array(update, np.asarray(value))
     elif isinstance(value, np.dtype) and value.kind in _PLAIN_KINDS and not value.metadata:
         token(update, b"dtype", value.str.encode())
+    elif isinstance(value, (np.ufunc, type(np.sum))) and hasattr(value, "__qualname__"):
+        feed_reference(update, value)  # ufuncs of numpy 1 have no such name
     else:
         raise refuse(value)
     return True

@@ -26,10 +26,9 @@ from persidict.wrappers._memoize.canonical import (
     refuse,
 )
 from persidict.wrappers._memoize.function_state import state_of
-from persidict.wrappers._memoize.names import is_found, lookup, stable_module, stable_qualname
+from persidict.wrappers._memoize.names import is_found, lookup, stable_name
 
 _REFERENCES = (type, types.FunctionType, types.BuiltinFunctionType)
-_FUNCTIONS_OF_NUMPY = ("ufunc", "_ArrayFunctionDispatcher")
 _MUTABLE = (list, dict, set, bytearray)
 _POINTER = struct.calcsize("P")
 # A class may have a pointer to its instances' dict and one to their weak references.
@@ -42,8 +41,8 @@ def feed_object(update: Update, value: Any) -> bool:
         _feed_member(update, value)
     elif isinstance(value, PurePath):
         _feed_path(update, value)
-    elif isinstance(value, _REFERENCES) or _is_function_of_numpy(value):
-        _feed_reference(update, value)
+    elif isinstance(value, _REFERENCES):
+        feed_reference(update, value)
     elif isinstance(value, tuple) and hasattr(type(value), "_fields"):
         _feed_named_tuple(update, value)
     elif dataclasses.is_dataclass(value):
@@ -60,6 +59,25 @@ def feed_state(update: Update, state: Mapping[str, Any]) -> None:
         for name in sorted(state):
             feed(update, name)
             feed(update, state[name])
+
+
+def feed_reference(update: Update, value: Any) -> None:
+    """Write the name of a class or function, if the name leads to it."""
+    if isinstance(value, types.BuiltinFunctionType) and not isinstance(
+        value.__self__, (types.ModuleType, type(None))
+    ):
+        raise refuse(value)  # a method: its object is not in its name
+    found, depth = lookup(value), 0
+    while found is not value:
+        # A decorated function has the name of the one inside it.
+        found = getattr(found, "__wrapped__", None)
+        depth += 1
+        if found is None:
+            raise refuse(value)
+    begin(update, b"reference", depth + 1)
+    _feed_name(update, value)
+    if state := state_of(value):
+        feed(update, state)
 
 
 def _feed_member(update: Update, member: Any) -> None:
@@ -164,30 +182,5 @@ def _feed_class_name(update: Update, value: object) -> None:
     _feed_name(update, type(value))
 
 
-def _is_function_of_numpy(value: Any) -> bool:
-    kind = type(value)
-    is_function = kind.__module__ == "numpy" and kind.__name__ in _FUNCTIONS_OF_NUMPY
-    return is_function and hasattr(value, "__qualname__")  # numpy 1 has ufuncs without
-
-
-def _feed_reference(update: Update, value: Any) -> None:
-    """Write the name of a class or function, if the name leads to it."""
-    if isinstance(value, types.BuiltinFunctionType) and not isinstance(
-        value.__self__, (types.ModuleType, type(None))
-    ):
-        raise refuse(value)  # a method: its object is not in its name
-    found, depth = lookup(value), 0
-    while found is not value:
-        # A decorated function has the name of the one inside it.
-        found = getattr(found, "__wrapped__", None)
-        depth += 1
-        if found is None:
-            raise refuse(value)
-    begin(update, b"reference", depth + 1)
-    _feed_name(update, value)
-    if state := state_of(value):
-        feed(update, state)
-
-
 def _feed_name(update: Update, named: Any) -> None:
-    feed_text(update, b"name", f"{stable_module(named)}:{stable_qualname(named)}")
+    feed_text(update, b"name", stable_name(named))
